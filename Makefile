@@ -1,0 +1,147 @@
+# faced: one Makefile, no configure step. `make help` lists what it does.
+#
+# Objects live in $(OUT)/$(MODE), so that a release, an asan and a tsan build coexist and none of
+# them can be linked from another's objects. $(OUT)/faced and $(OUT)/facectl are links to the
+# newest build.
+OUT      ?= build
+MODE     ?= release
+B        := $(OUT)/$(MODE)
+VERSION  := 0.1.0
+V        ?= 0
+PYTHON   ?= /usr/bin/python3
+
+WARN     := -Wall -Wextra -Wshadow -Wvla -Wundef -Wpointer-arith -Wformat=2 -Wwrite-strings
+WARN_C   := $(WARN) -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+CPPFLAGS += -Idaemon -D_GNU_SOURCE -DFACED_VERSION='"$(VERSION)"' -MMD -MP
+CFLAGS   ?= -O2 -g
+CXXFLAGS ?= -O2 -g
+HARDEN   := -fstack-protector-strong -fPIE
+LDHARDEN := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+
+SAN.release :=
+SAN.debug   := -O0 -g3
+SAN.asan    := -O1 -g3 -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+SAN.tsan    := -O1 -g3 -fsanitize=thread -fno-omit-frame-pointer
+FORTIFY.release := -D_FORTIFY_SOURCE=2
+EXTRA    := $(SAN.$(MODE)) $(FORTIFY.$(MODE))
+# Warnings stop us, not a user with a newer compiler.
+WERROR   ?= $(if $(filter quick check asan tsan,$(MAKECMDGOALS)),-Werror)
+
+ALL_C    := $(CPPFLAGS) -std=gnu17 $(CFLAGS) $(WARN_C) $(WERROR) $(HARDEN) $(EXTRA)
+ALL_CXX  := $(CPPFLAGS) -std=c++17 -isystem /usr/include/opencv4 $(CXXFLAGS) $(WARN) $(WERROR) $(HARDEN) $(EXTRA) -fvisibility=hidden
+LDLIBS   += -lavformat -lavcodec -lswscale -lavutil -lopencv_dnn -lopencv_core \
+            -lmosquitto -lconfig -lsqlite3 -ljansson -lsystemd -lcrypto -lpthread -lm
+
+PROGRAMS := faced facectl
+MAINS    := $(B)/daemon/main.o $(B)/daemon/facectl.o
+SRC      := $(sort $(wildcard daemon/*/*.c daemon/*/*/*.c))
+SRCXX    := $(sort $(wildcard daemon/*/*.cpp))
+OBJ      := $(SRC:%.c=$(B)/%.o) $(SRCXX:%.cpp=$(B)/%.o)
+HEADERS  := $(sort $(wildcard daemon/*/*.h daemon/*/*/*.h))
+TESTS    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
+
+Q := $(if $(filter 1,$(V)),,@)
+
+all: $(PROGRAMS:%=$(OUT)/%)
+
+$(PROGRAMS:%=$(OUT)/%): $(OUT)/%: $(B)/%
+	@ln -sfn $(MODE)/$* $@
+
+$(B)/faced: $(B)/daemon/main.o
+$(B)/facectl: $(B)/daemon/facectl.o
+$(PROGRAMS:%=$(B)/%): $(OBJ)
+	$(Q)echo "  LD    $@"; $(CXX) $(EXTRA) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/%.o: %.c
+	$(Q)mkdir -p $(@D); echo "  CC    $<"; $(CC) $(ALL_C) -c -o $@ $<
+
+$(B)/%.o: %.cpp
+	$(Q)mkdir -p $(@D); echo "  CXX   $<"; $(CXX) $(ALL_CXX) -c -o $@ $<
+
+# A test names, in its first line, the objects it may link:
+#     /* needs: track/iou flow/frame */   (fakes are written fake:NAME)
+# Nothing else is linked, so a module that grows a dependency breaks here.
+needs = $(foreach n,$(shell sed -n '1s:^/\* needs\: \(.*\) \*/$$:\1:p' $(1)),\
+          $(if $(filter fake:%,$(n)),$(B)/tests/fakes/$(patsubst fake:%,fake_%,$(n)).o,$(B)/daemon/$(n).o))
+
+define TEST_RULE
+$(B)/tests/$(1): $(B)/tests/unit/$(1).o $(call needs,tests/unit/$(1).c)
+	$$(Q)mkdir -p $$(@D); echo "  LD    $$@"; $$(CXX) $$(EXTRA) $$(LDHARDEN) -o $$@ $$^ -lcmocka $$(LDLIBS)
+endef
+$(foreach t,$(notdir $(TESTS)),$(eval $(call TEST_RULE,$(t))))
+
+# ------------------------------------------------------------- tools of the tests ---
+# They are linked with the whole daemon but its mains; the RTSP server with GStreamer alone.
+TOOLS    := $(filter-out rtspserver,$(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c)))
+PRELOADS := $(patsubst tests/preload/%.c,$(OUT)/%.so,$(wildcard tests/preload/*.c))
+
+$(TOOLS:%=$(B)/%): $(B)/%: $(B)/tests/tools/%.o $(OBJ)
+	$(Q)echo "  LD    $@"; $(CXX) $(EXTRA) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(TOOLS:%=$(OUT)/%): $(OUT)/%: $(B)/%
+	@ln -sfn $(MODE)/$* $@
+
+$(OUT)/rtspserver: tests/tools/rtspserver.c
+	$(Q)mkdir -p $(@D); echo "  CC    $<"; $(CC) -std=gnu17 $(CFLAGS) $(WARN_C) -Wno-strict-prototypes \
+	    $$(pkg-config --cflags gstreamer-rtsp-server-1.0 gstreamer-pbutils-1.0 gio-2.0) -o $@ $< $$(pkg-config --libs gstreamer-rtsp-server-1.0 gstreamer-pbutils-1.0 gio-2.0)
+
+$(PRELOADS): $(OUT)/%.so: tests/preload/%.c
+	$(Q)mkdir -p $(@D); echo "  CC    $<"; $(CC) -std=gnu17 -D_GNU_SOURCE $(CFLAGS) $(WARN_C) -fPIC -shared -o $@ $< -ldl
+
+tools: $(TOOLS:%=$(OUT)/%) $(OUT)/rtspserver $(PRELOADS)
+
+# ------------------------------------------------------------- models and clips ---
+MODELS := $(OUT)/models
+
+models:
+	@PYTHON=$(PYTHON) sh models/make-models.sh $(OUT) $(if $(OPTIONAL),--optional)
+
+clips: models
+	@sh tests/tools/make_clips.sh $(OUT)/media $(OUT)/clips
+
+deps: ; @sh tests/tools/deps.sh build models demo
+
+# ------------------------------------------------------------- tests ---
+CHECK = BUILD=$(OUT) FACED_MODE=$(MODE) FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/check.py
+
+# The gate for every commit: under a minute.
+quick: layers style $(TESTS)
+	@$(CHECK) --unit $(TESTS)
+
+layers: ; @sh tests/tools/check-layers.sh
+style:  ; @sh tests/tools/check-style.sh
+
+# What a submission must pass. Where neither a mirror nor upstream can be reached (69), what needs
+# no model is still run.
+check:
+	@sh tests/tools/deps.sh build models demo check
+	@$(MAKE) --no-print-directory layers style all tests tools WERROR=-Werror
+	@$(MAKE) --no-print-directory scenarios
+
+scenarios:
+	@mkdir -p $(OUT); rc=0; PYTHON=$(PYTHON) sh models/make-models.sh $(OUT) 2>$(OUT)/models.err || rc=$$?; \
+	cat $(OUT)/models.err >&2; \
+	case $$rc in \
+	0) sh tests/tools/make_clips.sh $(OUT)/media $(OUT)/clips || exit 1;; \
+	69) FACED_NO_MODELS=$$(tail -n 1 $(OUT)/models.err); export FACED_NO_MODELS;; \
+	*) exit 1;; \
+	esac; \
+	$(CHECK) --unit $(TESTS) --scenarios $(if $(ONLY),--pytest=-k --pytest='$(ONLY)')
+
+# The same suite under the sanitizers; the threaded modules under ThreadSanitizer.
+asan: ; @$(MAKE) --no-print-directory MODE=asan check
+tsan:
+	@$(MAKE) --no-print-directory MODE=tsan tests WERROR=-Werror
+	@$(CHECK) --unit $(TSAN:%=$(OUT)/tsan/tests/test_%)
+TSAN := slot queue stop pool
+
+demo: deps
+	@$(MAKE) --no-print-directory all tools clips
+	@BUILD=$(OUT) FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/demo.py
+
+clean: ; rm -rf $(OUT)
+
+.PHONY: all tests tools models clips deps quick layers style check scenarios asan tsan demo clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+-include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d)

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Installs the Debian packages that are missing: `deps.sh build demo` or `deps.sh build demo check`.
+# Says what it does; uses sudo only when not root; prints nothing and costs nothing when all is there.
+set -eu
+
+build="build-essential pkg-config libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
+    libavdevice-dev libopencv-dnn-dev libmosquitto-dev libconfig-dev libsqlite3-dev libjansson-dev
+    libsystemd-dev libssl-dev"
+models="python3 python3-numpy python3-onnx ca-certificates"
+demo="ffmpeg mosquitto libgstrtspserver-1.0-dev gstreamer1.0-plugins-base
+    gstreamer1.0-plugins-good gstreamer1.0-plugins-bad python3-paho-mqtt"
+check="libcmocka-dev python3-pytest python3-opencv openssl sqlite3 clang-format-14"
+
+wanted=
+for group; do
+    case $group in
+    build) wanted="$wanted $build" ;;
+    models) wanted="$wanted $models" ;;
+    demo) wanted="$wanted $demo" ;;
+    check) wanted="$wanted $check" ;;
+    *) echo "deps.sh: no group '$group': build, models, demo, check" >&2; exit 2 ;;
+    esac
+done
+
+missing=
+for p in $wanted; do
+    dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "These Debian packages, or what stands for them on this system, are needed:$missing" >&2
+    exit 1
+fi
+sudo=
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || {
+        echo "Not root, and there is no sudo. As root: apt-get install$missing" >&2
+        exit 1
+    }
+    sudo=sudo
+fi
+echo "Installing Debian packages:$missing"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+if ! { $sudo apt-get update && $sudo apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "apt-get could not install them; its whole output is in $log" >&2
+    exit 1
+fi
+rm -f "$log"
