@@ -1,0 +1,39 @@
+#pragma once
+
+#include <stdint.h>
+
+struct AVFrame;
+
+/*
+ * A decoded picture on its way from a camera to the detector: an AVFrame in the decoder's own
+ * pixel format, and its two times.
+ *
+ * Shared, never changed: after frame_new() nobody writes to a frame, so any thread that holds a
+ * reference may read it without a lock. The last frame_unref() frees it, on whichever thread
+ * that happens to be. Scaling and cropping are in flow/scale.h.
+ */
+struct frame;
+
+/*
+ * Moves the picture out of *picture (which is left blank, as after av_frame_unref()). time_us is
+ * the track clock: monotonic arrival for a live source, presentation time for a file; wall_us the
+ * same moment as wall time, anchored when the source was opened. NULL when memory is short: the
+ * frame is lost, and the picture stays with the caller.
+ */
+struct frame *frame_new(struct AVFrame *picture, int64_t time_us, int64_t wall_us);
+struct frame *frame_ref(struct frame *f);
+void frame_unref(struct frame *f); /* NULL is fine */
+
+/* A frame around packed BGR bytes, which are copied: for tests and still pictures. */
+struct frame *frame_from_bgr(const uint8_t *bgr, int width, int height);
+
+int frame_width(const struct frame *f);
+int frame_height(const struct frame *f);
+int64_t frame_time_us(const struct frame *f);
+int64_t frame_wall_us(const struct frame *f);
+
+/* Borrowed, not to be changed: for flow/scale.c and picture/ only. */
+const struct AVFrame *frame_picture(const struct frame *f);
+
+/* Frames alive in the process, and the bytes of their pictures: for the status. */
+void frame_count(int64_t *ret_frames, int64_t *ret_bytes);

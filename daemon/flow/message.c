@@ -1,0 +1,36 @@
+#include "flow/message.h"
+
+#include "base/mem.h"
+#include "base/mono.h"
+
+#include <stdlib.h>
+
+#define REPLAY_AFTER (10 * MONO_SECOND)
+
+struct message *message_new(int64_t row, uint64_t msg, const char *topic, const char *json)
+{
+    struct message *m = mem_new(1, sizeof(*m));
+    m->row = row;
+    m->msg = msg;
+    m->topic = mem_strdup(topic);
+    m->json = mem_strdup(json);
+    m->decided_boot_us = -1;
+    return m;
+}
+
+void message_free(void *message)
+{
+    struct message *m = message;
+    if (!m)
+        return;
+    free(m->topic);
+    free(m->json);
+    free(m);
+}
+
+bool message_replayed(const struct message *m, int64_t now_us, int64_t now_boot_us)
+{
+    if (m->decided_boot_us >= 0)
+        return now_boot_us - m->decided_boot_us > REPLAY_AFTER;
+    return now_us - m->decided_us > REPLAY_AFTER;
+}

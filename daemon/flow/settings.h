@@ -1,0 +1,74 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The effective configuration as plain values: every default filled in, every secret resolved.
+ *
+ * Made by conf_load(), read by everybody, changed by nobody; passed down by pointer, so that no
+ * room looks a key up by its name. The URLs and the password here are the real ones: what is
+ * shown anywhere goes through redact_text() (the log does so by itself) or uses url_shown.
+ */
+#define NAME_SIZE 33 /* names match [a-z0-9_-]{1,32} */
+
+enum transport {
+    TRANSPORT_TCP,
+    TRANSPORT_UDP,
+};
+
+enum pace {
+    PACE_REAL, /* a file plays at its own speed, like a camera */
+    PACE_MAX,  /* as fast as every sampled frame can be analysed */
+};
+
+struct conf_camera {
+    char name[NAME_SIZE];
+    char *url;       /* a URL, a file's path, or /dev/videoN */
+    char *url_shown; /* redacted */
+    double fps;      /* sampling rate */
+    enum transport transport;
+    enum pace pace;
+    bool loop;
+    bool enabled;
+    int min_face, max_face; /* width in pixels of the full picture; 0: no limit */
+};
+
+struct conf_track {
+    int confirm;     /* detections that make a person of a track */
+    int64_t lost_us; /* looked for and not found for so long: gone */
+};
+
+struct conf_mqtt {
+    bool configured; /* without an mqtt section nothing is put into the outbox */
+    char *host;
+    int port;
+    char *url_shown;
+    char *prefix;
+    char *username, *password; /* NULL: none */
+    char *client_id;
+    int64_t outbox_age_us;
+    int64_t outbox_size; /* bytes */
+};
+
+struct conf {
+    char *file; /* where it was read from */
+    char node[NAME_SIZE];
+    char *control; /* the control socket's path */
+    char *secrets_dir;
+    struct {
+        char *path;
+        bool observations;
+    } database;
+    struct conf_mqtt mqtt;
+    struct {
+        char *dir;
+        char detector[NAME_SIZE], attributes[NAME_SIZE]; /* names of model cards */
+    } models;
+    double certainty; /* attributes.certainty */
+    struct conf_track track;
+    int workers; /* at least 1: 0 in the file has become a number by the cores */
+    int n_cameras;
+    struct conf_camera *cameras;
+};

@@ -1,0 +1,157 @@
+#include "flow/slot.h"
+
+#include "base/mem.h"
+#include "base/mono.h"
+#include "base/thread.h"
+#include "flow/frame.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct slot {
+    /* set at birth */
+    void (*wake)(void *arg);
+    void *arg;
+
+    pthread_mutex_t lock; /* a leaf: nothing is locked or called under it */
+    pthread_cond_t room;  /* became empty, or closed */
+
+    /* protected by lock; what is inside comes out in this order */
+    struct frame *before; /* the mark, when there is one */
+    bool marked;
+    int mark;
+    struct frame *after; /* the mark; NULL while there is none */
+    int64_t since_us;
+    bool closed;
+    uint64_t lost;
+};
+
+struct slot *slot_new(void (*wake)(void *arg), void *arg)
+{
+    struct slot *s = mem_new(1, sizeof(*s));
+    s->wake = wake;
+    s->arg = arg;
+    pthread_mutex_init(&s->lock, NULL);
+    thread_cond_init(&s->room);
+    return s;
+}
+
+void slot_free(struct slot *s)
+{
+    if (!s)
+        return;
+    frame_unref(s->before);
+    frame_unref(s->after);
+    pthread_cond_destroy(&s->room);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+static bool empty(const struct slot *s)
+{
+    return !s->before && !s->marked && !s->after;
+}
+
+/* Under the lock. Returns what must be freed after it. */
+static struct frame *put(struct slot *s, struct frame *f)
+{
+    if (s->closed)
+        return f;
+    if (empty(s))
+        s->since_us = mono_us();
+    struct frame **place = s->marked ? &s->after : &s->before;
+    struct frame *drop = *place;
+    s->lost += drop != NULL;
+    *place = f;
+    return drop;
+}
+
+void slot_put(struct slot *s, struct frame *f)
+{
+    pthread_mutex_lock(&s->lock);
+    struct frame *drop = put(s, f);
+    pthread_mutex_unlock(&s->lock);
+    frame_unref(drop); /* freeing pixels is slow; not under the lock */
+    s->wake(s->arg);
+}
+
+void slot_put_wait(struct slot *s, struct frame *f)
+{
+    pthread_mutex_lock(&s->lock);
+    while (!s->closed && !empty(s))
+        pthread_cond_wait(&s->room, &s->lock);
+    struct frame *drop = put(s, f);
+    pthread_mutex_unlock(&s->lock);
+    frame_unref(drop);
+    s->wake(s->arg);
+}
+
+void slot_mark(struct slot *s, int mark)
+{
+    struct frame *drop = NULL;
+    pthread_mutex_lock(&s->lock);
+    if (!s->closed) {
+        drop = s->after; /* it would have to be overtaken by the mark before it */
+        s->after = NULL;
+        s->lost += drop != NULL;
+        if (empty(s))
+            s->since_us = mono_us();
+        s->mark = s->marked ? s->mark : mark;
+        s->marked = true;
+    }
+    pthread_mutex_unlock(&s->lock);
+    frame_unref(drop);
+    s->wake(s->arg);
+}
+
+enum slot_item slot_take(struct slot *s, struct frame **ret_frame, int *ret_mark)
+{
+    enum slot_item item = SLOT_EMPTY;
+    pthread_mutex_lock(&s->lock);
+    if (s->before) {
+        *ret_frame = s->before;
+        s->before = NULL;
+        item = SLOT_FRAME;
+    } else if (s->marked) {
+        *ret_mark = s->mark;
+        s->marked = false;
+        s->before = s->after;
+        s->after = NULL;
+        item = SLOT_MARK;
+    }
+    if (empty(s)) {
+        s->since_us = 0;
+        pthread_cond_signal(&s->room);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return item;
+}
+
+void slot_close(struct slot *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->closed = true;
+    pthread_cond_broadcast(&s->room);
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool slot_empty(struct slot *s)
+{
+    return slot_since_us(s) == 0;
+}
+
+int64_t slot_since_us(struct slot *s)
+{
+    pthread_mutex_lock(&s->lock);
+    int64_t since = s->since_us;
+    pthread_mutex_unlock(&s->lock);
+    return since;
+}
+
+uint64_t slot_lost(struct slot *s)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t n = s->lost;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct frame;
+
+/*
+ * A mailbox with room for one frame, where the newest wins.
+ *
+ * It stands between a camera, which must never wait for the detector, and the detector, which
+ * wants the latest picture and no others. A frame put into a full slot replaces the one there;
+ * the loss is counted, because "how far behind are we" is the first question asked of a slow
+ * machine. A file that is to be analysed whole uses slot_put_wait() instead.
+ *
+ * Besides frames a mark travels through it, in order: "the source ended here". A mark is never
+ * lost and never overtaken: it comes after the frame that was there before it, and before any
+ * that is put later.
+ *
+ * Threads: one putter, one taker at a time. The taker does not wait here: the pool has one
+ * condition for all its slots, and is woken through the function given at birth, which is called
+ * with no lock held.
+ */
+struct slot;
+
+enum slot_item {
+    SLOT_EMPTY,
+    SLOT_FRAME,
+    SLOT_MARK,
+};
+
+struct slot *slot_new(void (*wake)(void *arg), void *arg);
+void slot_free(struct slot *s); /* NULL is fine; nobody may be inside */
+
+/* Takes over the caller's reference to f, also when the slot is closed. */
+void slot_put(struct slot *s, struct frame *f);
+
+/* The same, but waits until the slot is empty. Returns early, losing f, when it is closed. */
+void slot_put_wait(struct slot *s, struct frame *f);
+
+/* mark is the putter's own number. Of two marks with nothing taken in between the first stays. */
+void slot_mark(struct slot *s, int mark);
+
+/* Never waits. With SLOT_FRAME the frame's reference is the caller's. */
+enum slot_item slot_take(struct slot *s, struct frame **ret_frame, int *ret_mark);
+
+/* Nothing more can be put in, a waiting putter returns; what is inside can still be taken. */
+void slot_close(struct slot *s);
+
+bool slot_empty(struct slot *s);
+
+/* When the oldest thing inside was put there (mono_us), 0 when empty: who has waited longest. */
+int64_t slot_since_us(struct slot *s);
+
+/* Frames replaced before anybody took them, since slot_new(). */
+uint64_t slot_lost(struct slot *s);
