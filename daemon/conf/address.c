@@ -1,0 +1,118 @@
+#include "conf/address.h"
+
+#include "base/mem.h"
+#include "base/redact.h"
+#include "base/url.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BROKER_PORT 1883
+
+static const char *const schemes[] = {"rtsp", "rtsps", "http", "https"};
+
+static bool known(const char *scheme, size_t n)
+{
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (strlen(schemes[i]) == n && strncmp(schemes[i], scheme, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What comes after the scheme: only what a URL may contain, and a host. */
+static int check_url(const char *text, char *ret_host, size_t size, int *ret_port, struct err *e)
+{
+    if (strpbrk(text, " \"<>"))
+        return err_set(e, -EINVAL,
+                "a URL contains no space, '\"', '<' or '>': write them %%20, %%22, %%3C, %%3E");
+    /* '%' in a host: a zone only makes sense in an IPv6 address, which has a colon */
+    if (!url_host(text, ret_host, size, ret_port) ||
+            (strchr(ret_host, '%') && !strchr(ret_host, ':')))
+        return err_set(e, -EINVAL,
+                "there is no HOST[:PORT] after '://' (in a password write '/' as %%2F, "
+                "'?' as %%3F, '#' as %%23, '@' as %%40)");
+    return 0;
+}
+
+int address_source(const char *text, struct err *e)
+{
+    char scheme[32], host[256];
+    int port;
+    if (url_scheme(text, scheme, sizeof(scheme))) {
+        if (known(scheme, strlen(scheme)))
+            return check_url(text, host, sizeof(host), &port, e);
+        return err_set(e, -EINVAL,
+                "%s:// is not supported: rtsp://, rtsps://, http://, https://, a file's path "
+                "or /dev/videoN",
+                scheme);
+    }
+    size_t n = strcspn(text, ":");
+    if (text[n] && known(text, n))
+        return err_set(e, -EINVAL, "a URL begins with '%.*s://'", (int)n, text);
+    return 0;
+}
+
+int address_broker(const char *text, struct conf_mqtt *m, struct err *e)
+{
+    char scheme[32], host[256];
+    int port = 0;
+    if (!url_scheme(text, scheme, sizeof(scheme)))
+        return err_set(e, -EINVAL, "a broker is written mqtt://HOST[:PORT]");
+    if (strcmp(scheme, "mqtts") == 0)
+        return err_set(e, -EINVAL,
+                "mqtts:// is not supported yet: use mqtt:// to a broker on this host or on a "
+                "network that you trust");
+    if (strcmp(scheme, "mqtt") != 0)
+        return err_set(e, -EINVAL, "%s:// is not supported: a broker is written mqtt://HOST[:PORT]",
+                scheme);
+    int r = check_url(text, host, sizeof(host), &port, e);
+    if (r < 0)
+        return r;
+    const char *rest = strstr(text, "://") + 3;
+    rest += strcspn(rest, "/?#");
+    if (strcmp(rest, "") != 0 && strcmp(rest, "/") != 0)
+        return err_set(e, -EINVAL, "nothing comes after mqtt://HOST[:PORT]");
+
+    const char *login;
+    size_t n;
+    char *user = NULL, *password = NULL;
+    if (url_login(text, &login, &n)) {
+        const char *colon = memchr(login, ':', n);
+        size_t user_n = colon ? (size_t)(colon - login) : n;
+        user = url_decode(login, user_n);
+        if (colon)
+            password = url_decode(colon + 1, n - user_n - 1);
+        if (!user || !*user || (colon && !password)) {
+            free(user);
+            free(password);
+            return err_set(e, -EINVAL,
+                    "before '@' stands USER or USER:PASSWORD, percent-encoded ('%%' is %%25)");
+        }
+    }
+    m->host = mem_strdup(host);
+    m->port = port ? port : BROKER_PORT;
+    m->username = user;
+    m->password = password;
+    return 0;
+}
+
+void address_redact(const char *url)
+{
+    const char *login, *colon;
+    size_t n;
+    if (!url_login(url, &login, &n) || !(colon = memchr(login, ':', n)))
+        return;
+    size_t raw_n = n - (size_t)(colon + 1 - login);
+    char *raw = mem_format("%.*s", (int)raw_n, colon + 1);
+    char *plain = url_decode(raw, raw_n);
+    redact_add(raw);
+    if (plain) {
+        redact_add(plain);
+        explicit_bzero(plain, strlen(plain));
+    }
+    explicit_bzero(raw, raw_n);
+    free(raw);
+    free(plain);
+}
