@@ -1,0 +1,27 @@
+#pragma once
+
+#include "flow/face.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * How good a face's picture is for an estimate: a vote from a small, blurred or half hidden face
+ * is worse than none, and the person is told why there is no answer. Pure.
+ */
+
+/*
+ * bgr: the pixels of the face's box inside of the picture, packed, w x h; NULL when nothing of it
+ * is inside. width and height are the picture's. The weight never falls when only the width or the
+ * sharpness rises or the turn falls; it is 0 exactly when there is a defect.
+ */
+void quality_measure(const struct face *face, const uint8_t *bgr, int w, int h, int width,
+        int height, struct quality *ret);
+
+/* Sets weight and defect from the measures that are in q. The score counts where the face has
+ * landmarks, that is for YuNet; too low, the defect is UNKNOWN_LOW_CONFIDENCE. */
+void quality_judge(struct quality *q, bool has_marks, float score);
+
+/* 0 frontal to 1 profile: how far the nose stands from the middle between the eyes, along the line
+ * through them, in half distances of the eyes. */
+float quality_turn(const struct face *face);
