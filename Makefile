@@ -105,8 +105,12 @@ deps: ; @sh tests/tools/deps.sh build models demo
 CHECK = BUILD=$(OUT) FACED_MODE=$(MODE) FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/check.py
 
 # The gate for every commit: under a minute.
-quick: layers style $(TESTS)
+quick: layers style golden-check $(TESTS)
 	@$(CHECK) --unit $(TESTS)
+
+# Recorded detections in, expected events out; `make golden` rewrites them for a review.
+golden-check: $(B)/replay ; @sh tests/tools/golden.sh $<
+golden: $(B)/replay ; @sh tests/tools/golden.sh $< --rewrite
 
 layers: ; @sh tests/tools/check-layers.sh
 style:  ; @sh tests/tools/check-style.sh
@@ -115,7 +119,7 @@ style:  ; @sh tests/tools/check-style.sh
 # no model is still run.
 check:
 	@sh tests/tools/deps.sh build models demo check
-	@$(MAKE) --no-print-directory layers style all tests tools WERROR=-Werror
+	@$(MAKE) --no-print-directory layers style all tests tools golden-check WERROR=-Werror
 	@$(MAKE) --no-print-directory scenarios
 
 scenarios:
@@ -141,7 +145,7 @@ demo: deps
 
 clean: ; rm -rf $(OUT)
 
-.PHONY: all tests tools models clips deps quick layers style check scenarios asan tsan demo clean
+.PHONY: all tests tools models clips deps quick layers style check scenarios asan tsan demo golden golden-check clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d)

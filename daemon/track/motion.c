@@ -1,0 +1,150 @@
+#include "track/motion.h"
+
+#include "track/overlap.h"
+
+#include <math.h>
+
+/* Speeds are in sizes per second: a face is some 15 cm wide, so walking across the view is 9. */
+#define FADE      3.0f  /* seconds in which a speed is forgotten */
+#define PACE_NEW  3.0f  /* of somebody nothing is known of */
+#define PACE_MIN  0.8f  /* of somebody who sits */
+#define PACE_TIME 1.0f  /* seconds in which the usual speed follows the present one */
+#define NOISE     0.08f /* a detector's box trembles by so much of its size */
+#define GROWTH    0.3f  /* the size's logarithm changes by so much in a second */
+#define GATE      16.0f /* squared standard deviations: 4 */
+
+/* The reach: so much at once, so much after a second, rising with the root of the time. */
+#define REACH_NOW    1.2f
+#define REACH_SECOND 2.4f
+#define RATIO_NOW    0.5f /* the same for the size's logarithm, rising with the time */
+#define RATIO_SECOND 0.35f
+#define RATIO_TIME   2.0f
+
+/* Beyond this nothing more is forgotten; keeps the numbers finite after any gap. */
+#define SECONDS_MAX 60.0f
+
+static float size(const struct motion *m)
+{
+    return expf((m->log_w + m->log_h) / 2);
+}
+
+static float square(float x)
+{
+    return x * x;
+}
+
+static float ratio(const struct motion *m, const struct box *b)
+{
+    return (logf(b->w) + logf(b->h) - m->log_w - m->log_h) / 2;
+}
+
+static void look(struct motion *m, const struct box *b)
+{
+    m->blind = 0;
+    m->seen = box_centre(b);
+    m->doubt = sqrtf(m->vv) / size(m);
+}
+
+void motion_start(struct motion *m, const struct box *b)
+{
+    *m = (struct motion){
+            .at = box_centre(b),
+            .log_w = logf(b->w),
+            .log_h = logf(b->h),
+            .ss = square(NOISE),
+            .pace = PACE_NEW,
+    };
+    float s = size(m);
+    m->pp = square(NOISE * s);
+    m->vv = square(PACE_NEW * s);
+    look(m, b);
+}
+
+void motion_predict(struct motion *m, float seconds)
+{
+    float dt = fminf(seconds, SECONDS_MAX);
+    float x = dt / FADE, rho = expf(-x), way = FADE * (1 - rho);
+    m->at.x += way * m->vx;
+    m->at.y += way * m->vy;
+    m->vx *= rho;
+    m->vy *= rho;
+
+    /* The integrals of such a process over dt; for small x their leading terms, where the closed
+     * forms are differences of nearly equal numbers. */
+    float var = square(m->pace * size(m));
+    float drift = x < 0.1f ? x * x * x * (2.0f / 3 - x / 2) : 2 * x - 3 + 4 * rho - rho * rho;
+    m->pp += 2 * way * m->pv + way * way * m->vv + var * FADE * FADE * drift;
+    m->pv = rho * (m->pv + way * m->vv) + var * FADE * square(1 - rho);
+    m->vv = rho * rho * m->vv + var * (1 - rho * rho);
+    m->ss = fminf(m->ss + square(GROWTH) * dt, 1);
+    m->blind = fminf(m->blind + dt, SECONDS_MAX);
+}
+
+void motion_update(struct motion *m, const struct box *b)
+{
+    struct point c = box_centre(b);
+    float dx = c.x - m->at.x, dy = c.y - m->at.y;
+    float s = m->pp + square(NOISE * size(m));
+    float kp = m->pp / s, kv = m->pv / s;
+    m->at.x += kp * dx;
+    m->at.y += kp * dy;
+    m->vx += kv * dx;
+    m->vy += kv * dy;
+    m->vv -= kv * m->pv;
+    m->pv -= kp * m->pv;
+    m->pp -= kp * m->pp;
+
+    float ks = m->ss / (m->ss + square(NOISE));
+    m->log_w += ks * (logf(b->w) - m->log_w);
+    m->log_h += ks * (logf(b->h) - m->log_h);
+    m->ss -= ks * m->ss;
+
+    float v2 = (square(m->vx) + square(m->vy)) / 2 / square(size(m));
+    float follow = 1 - expf(-m->blind / PACE_TIME);
+    float pace2 = square(m->pace) + follow * (v2 - square(m->pace));
+    m->pace = fmaxf(sqrtf(pace2), PACE_MIN);
+    look(m, b);
+}
+
+struct box motion_box(const struct motion *m)
+{
+    float w = expf(m->log_w), h = expf(m->log_h);
+    return (struct box){m->at.x - w / 2, m->at.y - h / 2, w, h};
+}
+
+void motion_rest(struct motion *m)
+{
+    m->vx = m->vy = 0;
+}
+
+float motion_stray(const struct motion *m, const struct box *b)
+{
+    float s = size(m), t = m->blind;
+    if (fabsf(ratio(m, b)) > RATIO_NOW + RATIO_SECOND * fminf(t, RATIO_TIME))
+        return INFINITY;
+
+    /* The distance to the nearest point between where it was seen and where it is expected: it
+     * may have stopped anywhere on the way. */
+    struct point c = box_centre(b);
+    float wx = m->at.x - m->seen.x, wy = m->at.y - m->seen.y;
+    float cx = c.x - m->seen.x, cy = c.y - m->seen.y;
+    float length2 = wx * wx + wy * wy;
+    float part = length2 > 0 ? (cx * wx + cy * wy) / length2 : 0;
+    part = fminf(fmaxf(part, 0), 1);
+    float away = hypotf(cx - part * wx, cy - part * wy) / s;
+
+    float reach = REACH_NOW + REACH_SECOND * sqrtf(t) + 1.5f * m->doubt * fminf(t, 1);
+    return away <= reach ? away : INFINITY;
+}
+
+float motion_cost(const struct motion *m, const struct box *b)
+{
+    if (isinf(motion_stray(m, b)))
+        return INFINITY;
+    struct point c = box_centre(b);
+    float s2 = square(size(m));
+    float place = m->pp / s2 + square(NOISE), scale = m->ss + square(NOISE);
+    float d2 = (square(c.x - m->at.x) + square(c.y - m->at.y)) / s2 / place +
+               square(ratio(m, b)) / scale;
+    return d2 <= GATE ? d2 + 2 * logf(place) + logf(scale) : INFINITY;
+}

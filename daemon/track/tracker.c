@@ -1,0 +1,408 @@
+#include "track/tracker.h"
+
+#include "base/mem.h"
+#include "base/mono.h"
+#include "track/assign.h"
+#include "track/motion.h"
+#include "track/overlap.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define CONFIRM_MAX  32
+#define PAST         64 /* pictures remembered; a second has at most 30, and CONFIRM_MAX + 1 */
+#define INTERVALS    4
+#define MISSED_MIN   2    /* nobody is gone after one picture without him */
+#define UNSURE_BLIND 1.0f /* seconds without a detection after which an unsure one is not enough */
+
+/* Two boxes are one face when they share so much, of both or of the smaller. */
+#define SAME_IOU   0.45f
+#define SAME_COVER 0.7f
+
+/* More than any cost that motion_cost() gives: whoever can be found is found. */
+#define ALONE 100.0f
+
+_Static_assert(ASSIGN_MAX >= SIGHTINGS_MAX && ASSIGN_MAX >= FACES_MAX, "assign() takes them all");
+
+struct track {
+    uint64_t id;
+    enum track_state state;
+    struct motion motion;
+    struct face face;          /* the latest detection */
+    int64_t first_us, last_us; /* of its detections */
+    int64_t there_us;          /* it was there then: found, or nothing has changed since */
+    uint64_t sure;             /* bit i: a sure detection i pictures ago */
+    int missed;                /* pictures since the latest detection */
+    bool found;                /* in this picture */
+};
+
+struct tracker {
+    struct conf_track conf;
+    float start_score;
+    uint64_t last_id;
+
+    int64_t now_us;
+    int64_t picture_us;             /* the latest picture */
+    bool begun;                     /* there was one */
+    int64_t interval_us[INTERVALS]; /* the latest times between pictures; 0: not yet */
+    int64_t looked_us[PAST];        /* when pictures were looked at, the latest first */
+    int looks;
+
+    int n;
+    struct track tracks[SIGHTINGS_MAX];
+
+    /* one picture's work */
+    int n_faces;
+    struct face faces[FACES_MAX]; /* cleaned, the surest first */
+    int track_of[FACES_MAX];      /* or -1 */
+    int row_face[FACES_MAX], col_track[SIGHTINGS_MAX], col_of[FACES_MAX];
+    float cost[FACES_MAX * SIGHTINGS_MAX];
+};
+
+struct tracker *tracker_new(const struct conf_track *conf, float start_score)
+{
+    struct tracker *t = mem_new(1, sizeof(*t));
+    t->conf = *conf;
+    if (t->conf.confirm < 1)
+        t->conf.confirm = 1;
+    if (t->conf.confirm > CONFIRM_MAX)
+        t->conf.confirm = CONFIRM_MAX;
+    t->start_score = start_score;
+    return t;
+}
+
+void tracker_free(struct tracker *t)
+{
+    free(t);
+}
+
+/* Any int64_t may come in as a time, so sums and differences stop at the ends. */
+static int64_t plus(int64_t a, int64_t b)
+{
+    int64_t sum;
+    if (__builtin_add_overflow(a, b, &sum))
+        return a < 0 ? INT64_MIN : INT64_MAX;
+    return sum;
+}
+
+static int64_t minus(int64_t a, int64_t b)
+{
+    int64_t difference;
+    if (__builtin_sub_overflow(a, b, &difference))
+        return a < 0 ? INT64_MIN : INT64_MAX;
+    return difference;
+}
+
+/* The clock stepped back to time_us: what was so long ago stays so long ago. */
+static int64_t moved(int64_t then_us, int64_t by_us, int64_t time_us)
+{
+    int64_t us = plus(then_us, by_us);
+    return us < time_us ? us : time_us;
+}
+
+static void step_back(struct tracker *t, int64_t by_us, int64_t time_us)
+{
+    t->picture_us = moved(t->picture_us, by_us, time_us);
+    for (int i = 0; i < t->looks; i++)
+        t->looked_us[i] = moved(t->looked_us[i], by_us, time_us);
+    for (int i = 0; i < t->n; i++) {
+        struct track *k = &t->tracks[i];
+        k->first_us = moved(k->first_us, by_us, time_us);
+        k->last_us = moved(k->last_us, by_us, time_us);
+        k->there_us = moved(k->there_us, by_us, time_us);
+    }
+}
+
+/* Returns the time that passed, never negative. */
+static int64_t advance(struct tracker *t, int64_t time_us)
+{
+    int64_t passed = t->begun ? minus(time_us, t->now_us) : 0;
+    if (passed < 0) {
+        step_back(t, passed, time_us);
+        passed = 0;
+    }
+    t->now_us = time_us;
+    return passed;
+}
+
+static void predict(struct tracker *t, int64_t passed_us)
+{
+    float seconds = (float)((double)passed_us / MONO_SECOND);
+    for (int i = 0; i < t->n; i++)
+        motion_predict(&t->tracks[i].motion, seconds);
+}
+
+static void give(const struct track *k, struct sighting *s)
+{
+    *s = (struct sighting){
+            .track = k->id,
+            .state = k->state,
+            .found = k->found,
+            .face = k->face,
+            .first_us = k->first_us,
+            .last_us = k->last_us,
+    };
+    if (!k->found && k->state != TRACK_GONE) {
+        s->face.box = motion_box(&k->motion);
+        s->face.has_marks = false;
+    }
+}
+
+/* Adds track i to ret as gone, and takes the last one into its place. */
+static void end(struct tracker *t, int i, enum end_reason reason, struct sightings *ret)
+{
+    struct track *k = &t->tracks[i];
+    k->state = TRACK_GONE;
+    k->found = false;
+    give(k, &ret->list[ret->n]);
+    ret->list[ret->n++].reason = reason;
+    *k = t->tracks[--t->n];
+}
+
+static void end_all(struct tracker *t, enum end_reason reason, struct sightings *ret)
+{
+    while (t->n > 0)
+        end(t, t->n - 1, reason, ret);
+}
+
+static void give_all(const struct tracker *t, struct sightings *ret)
+{
+    for (int i = 0; i < t->n; i++)
+        give(&t->tracks[i], &ret->list[ret->n++]);
+}
+
+/* The smallest of the latest intervals: an outage among them does not count as usual. */
+static int64_t patience_us(const struct tracker *t)
+{
+    int64_t usual = 0;
+    for (int i = 0; i < INTERVALS; i++) {
+        int64_t one = t->interval_us[i];
+        if (one > 0 && (usual == 0 || one < usual))
+            usual = one;
+    }
+    usual = plus(usual, usual / 2);
+    return usual > t->conf.lost_us ? usual : t->conf.lost_us;
+}
+
+/* Has the camera given no picture for too long? Then nobody knows where its people are. */
+static void check_camera(struct tracker *t, struct sightings *ret)
+{
+    if (t->begun && minus(t->now_us, t->picture_us) >= patience_us(t))
+        end_all(t, END_CAMERA_LOST, ret);
+}
+
+static void picture(struct tracker *t)
+{
+    if (t->begun) {
+        for (int i = INTERVALS - 1; i > 0; i--)
+            t->interval_us[i] = t->interval_us[i - 1];
+        t->interval_us[0] = minus(t->now_us, t->picture_us);
+    }
+    t->begun = true;
+    t->picture_us = t->now_us;
+}
+
+static void remember_look(struct tracker *t)
+{
+    if (t->looks < PAST)
+        t->looks++;
+    for (int i = t->looks - 1; i > 0; i--)
+        t->looked_us[i] = t->looked_us[i - 1];
+    t->looked_us[0] = t->now_us;
+    for (int i = 0; i < t->n; i++) {
+        t->tracks[i].sure <<= 1;
+        t->tracks[i].found = false;
+    }
+}
+
+/* The pictures within which a track must be confirmed, as bits of `sure`. */
+static uint64_t window(const struct tracker *t)
+{
+    uint64_t bits = 0;
+    for (int i = 0; i < t->looks; i++) {
+        if (i <= t->conf.confirm || minus(t->now_us, t->looked_us[i]) <= MONO_SECOND)
+            bits |= UINT64_C(1) << i;
+    }
+    return bits;
+}
+
+static int by_score(const void *a, const void *b)
+{
+    const struct face *fa = a, *fb = b;
+    return (fa->score < fb->score) - (fa->score > fb->score);
+}
+
+static bool same_face(const struct box *a, const struct box *b)
+{
+    return box_iou(a, b) > SAME_IOU || box_cover(a, b) > SAME_COVER;
+}
+
+static void take_faces(struct tracker *t, const struct face *faces, int n)
+{
+    int sane = 0;
+    for (int i = 0; i < n && sane < FACES_MAX; i++) {
+        if (box_sane(&faces[i].box) && isfinite(faces[i].score))
+            t->faces[sane++] = faces[i];
+    }
+    qsort(t->faces, (size_t)sane, sizeof(t->faces[0]), by_score);
+    t->n_faces = 0;
+    for (int i = 0; i < sane; i++) {
+        bool again = false;
+        for (int k = 0; k < t->n_faces && !again; k++)
+            again = same_face(&t->faces[i].box, &t->faces[k].box);
+        if (!again) {
+            t->track_of[t->n_faces] = -1;
+            t->faces[t->n_faces++] = t->faces[i];
+        }
+    }
+}
+
+static void find(struct tracker *t, struct track *k, int f)
+{
+    const struct face *face = &t->faces[f];
+    t->track_of[f] = (int)(k - t->tracks);
+    motion_update(&k->motion, &face->box);
+    k->face = *face;
+    k->last_us = k->there_us = t->now_us;
+    k->missed = 0;
+    k->found = true;
+    if (face->score >= t->start_score)
+        k->sure |= 1;
+}
+
+enum pass {
+    PASS_SURE,   /* sure detections where tracks are expected */
+    PASS_UNSURE, /* the others there */
+    PASS_REACH,  /* sure ones left over, as far as a head can have come */
+};
+
+static float pair_cost(const struct track *k, const struct face *face, enum pass pass)
+{
+    switch (pass) {
+    case PASS_SURE: return motion_cost(&k->motion, &face->box);
+    case PASS_UNSURE:
+        return k->motion.blind > UNSURE_BLIND ? INFINITY : motion_cost(&k->motion, &face->box);
+    default: return motion_stray(&k->motion, &face->box);
+    }
+}
+
+static void match(struct tracker *t, enum pass pass)
+{
+    int rows = 0, cols = 0;
+    for (int f = 0; f < t->n_faces; f++) {
+        bool sure = t->faces[f].score >= t->start_score;
+        if (t->track_of[f] < 0 && sure == (pass != PASS_UNSURE))
+            t->row_face[rows++] = f;
+    }
+    for (int i = 0; i < t->n; i++) {
+        if (!t->tracks[i].found)
+            t->col_track[cols++] = i;
+    }
+    for (int r = 0; r < rows; r++) {
+        for (int c = 0; c < cols; c++)
+            t->cost[r * cols + c] =
+                    pair_cost(&t->tracks[t->col_track[c]], &t->faces[t->row_face[r]], pass);
+    }
+    assign(t->cost, rows, cols, ALONE, t->col_of);
+    for (int r = 0; r < rows; r++) {
+        if (t->col_of[r] >= 0)
+            find(t, &t->tracks[t->col_track[t->col_of[r]]], t->row_face[r]);
+    }
+}
+
+/* Ends whoever was looked for long enough, and forgets what never became a person. */
+static void miss(struct tracker *t, uint64_t within, struct sightings *ret)
+{
+    for (int i = t->n - 1; i >= 0; i--) {
+        struct track *k = &t->tracks[i];
+        if (k->found)
+            continue;
+        k->missed++;
+        bool over = k->missed >= MISSED_MIN && minus(t->now_us, k->there_us) >= t->conf.lost_us;
+        if (over || (k->state == TRACK_TENTATIVE && !(k->sure & within)))
+            end(t, i, END_LEFT, ret);
+    }
+}
+
+/* room: tracks that ended in this picture keep their place in the list until the next one. */
+static void begin(struct tracker *t, int room)
+{
+    for (int f = 0; f < t->n_faces && t->n < room; f++) {
+        if (t->track_of[f] >= 0 || t->faces[f].score < t->start_score)
+            continue;
+        struct track *k = &t->tracks[t->n];
+        *k = (struct track){
+                .id = ++t->last_id,
+                .face = t->faces[f],
+                .first_us = t->now_us,
+                .last_us = t->now_us,
+                .there_us = t->now_us,
+                .sure = 1,
+                .found = true,
+        };
+        motion_start(&k->motion, &t->faces[f].box);
+        t->n++;
+    }
+}
+
+static void confirm(struct tracker *t, uint64_t within)
+{
+    for (int i = 0; i < t->n; i++) {
+        struct track *k = &t->tracks[i];
+        if (k->state == TRACK_TENTATIVE && k->found &&
+                __builtin_popcountll(k->sure & within) >= t->conf.confirm)
+            k->state = TRACK_CONFIRMED;
+    }
+}
+
+void tracker_step(
+        struct tracker *t, const struct face *faces, int n, int64_t time_us, struct sightings *ret)
+{
+    ret->n = 0;
+    int64_t passed = advance(t, time_us);
+    check_camera(t, ret);
+    picture(t);
+    remember_look(t);
+    predict(t, passed);
+    take_faces(t, faces, n);
+    match(t, PASS_SURE);
+    match(t, PASS_UNSURE);
+    match(t, PASS_REACH);
+    uint64_t within = window(t);
+    miss(t, within, ret);
+    begin(t, SIGHTINGS_MAX - ret->n);
+    confirm(t, within);
+    give_all(t, ret);
+}
+
+void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret)
+{
+    ret->n = 0;
+    int64_t passed = advance(t, time_us);
+    check_camera(t, ret);
+    picture(t);
+    for (int i = 0; i < t->n; i++) {
+        struct track *k = &t->tracks[i];
+        k->there_us = plus(k->there_us, passed);
+        k->found = false;
+        motion_rest(&k->motion);
+    }
+    give_all(t, ret);
+}
+
+void tracker_tick(struct tracker *t, int64_t time_us, struct sightings *ret)
+{
+    ret->n = 0;
+    int64_t passed = advance(t, time_us);
+    check_camera(t, ret);
+    predict(t, passed);
+    for (int i = 0; i < t->n; i++)
+        t->tracks[i].found = false;
+    give_all(t, ret);
+}
+
+void tracker_end(struct tracker *t, enum end_reason reason, struct sightings *ret)
+{
+    ret->n = 0;
+    end_all(t, reason, ret);
+}

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "flow/face.h"
+#include "flow/settings.h"
+
+/*
+ * Faces in single pictures become people over time: (faces, time) -> sightings.
+ *
+ * A track is begun by a sure detection and confirmed - a person appeared - when enough sure ones
+ * lie within a second, or within that number + 1 of pictures looked at, whichever reaches further
+ * back. It is gone when looked for and not found for conf_track.lost_us in at least two pictures,
+ * or when no picture came for as long (or for one and a half of the usual time between pictures,
+ * where that is longer: a camera that gives one in four seconds is not dead).
+ *
+ * Who is who is decided as in ByteTrack (Zhang et al. 2022): first the sure detections against all
+ * tracks where they are expected, then the unsure ones, which only continue a track, against what
+ * is left. Between two looks a face may have moved by more than its own width, so the measure is
+ * the distance from the expected place in units of its uncertainty (track/motion.h), not overlap.
+ * At last, sure detections and tracks that both found nobody are joined when a head could have
+ * come that far: a person who appears just where another vanished is more likely the same one.
+ *
+ * Pure: no clock, no allocation after tracker_new(), no more than SIGHTINGS_MAX tracks. Time is
+ * any clock in microseconds; should it step back, tracks go on as if no time had passed, and
+ * their times move with it. Each call writes all tracks to ret: with the faces that were found,
+ * else with the box where the face is expected; a track that ended is in it this one last time.
+ */
+struct tracker;
+
+/* start_score: a detection at least so sure begins a track. conf->confirm counts up to 32. */
+struct tracker *tracker_new(const struct conf_track *conf, float start_score);
+void tracker_free(struct tracker *t);
+
+/* A picture was looked at. Boxes that are not finite or not positive are ignored, and of two
+ * boxes on one face the less sure one. */
+void tracker_step(
+        struct tracker *t, const struct face *faces, int n, int64_t time_us, struct sightings *ret);
+
+/* A picture came and shows nothing new, so nobody looked: all tracks stay where they are. */
+void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret);
+
+/* No picture came. */
+void tracker_tick(struct tracker *t, int64_t time_us, struct sightings *ret);
+
+/* Everything ends now. The tracker can go on afterwards; numbers of tracks are not given again. */
+void tracker_end(struct tracker *t, enum end_reason reason, struct sightings *ret);
