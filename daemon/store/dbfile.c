@@ -1,0 +1,231 @@
+#include "store/dbfile.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/mono.h"
+#include "store/schema.h"
+#include "store/sql.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MODE           0640 /* ages and whereabouts of people: not for everybody */
+#define BUSY_MS        1000 /* somebody with sqlite3 at the console */
+#define CHECK_UP_TO    (INT64_C(64) << 20)
+#define WAL_KEPT_BYTES "67108864"
+
+/* "the directory that holds it" as a sentence needs it. */
+static void directory_of(const char *path, char *dst, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        (void)snprintf(dst, size, ".");
+    else
+        (void)snprintf(dst, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+static int cannot_write(const char *path, int code, struct err *e)
+{
+    char dir[4096];
+    directory_of(path, dir, sizeof(dir));
+    if (code == ENOENT || code == ENOTDIR)
+        return err_set(e, -code,
+                "there is no directory '%s': make it, or name another file in database.path", dir);
+    return err_set(e, -code,
+            "it cannot be written (%s): give the user of faced write permission on it and on "
+            "'%s', or name another file in database.path",
+            err_name(code), dir);
+}
+
+static int refuse_second(int fd, struct err *e)
+{
+    char pid[16] = "";
+    ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+    pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
+    return err_set(e, -EBUSY,
+            "it is in use by another faced%s%s: stop that one, or name another file in "
+            "database.path",
+            pid[0] ? ", process " : "", pid);
+}
+
+static int lock(const char *path, struct err *e)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return err_set(e, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
+                "it is %s: name a file in database.path",
+                S_ISDIR(st.st_mode) ? "a directory" : "not a regular file");
+    char *name = mem_format("%s.lock", path);
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, MODE);
+    int code = errno;
+    free(name);
+    if (fd < 0)
+        return cannot_write(path, code, e);
+    int r = 0;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        r = errno == EWOULDBLOCK ? refuse_second(fd, e) : cannot_write(path, errno, e);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    char pid[16];
+    int n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+    /* For a sentence only; on a full disk the lock holds all the same. */
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) < 0)
+        log_debug("store", "the process number could not be written: %s", err_name(errno));
+    return fd;
+}
+
+int dbfile_lock(const char *path, struct err *e)
+{
+    int fd = lock(path, e);
+    return fd < 0 ? err_wrap(e, "database '%s'", path) : fd;
+}
+
+static int move(const char *path, const char *suffix, const char *aside)
+{
+    char *from = mem_format("%s%s", path, suffix), *to = mem_format("%s%s", aside, suffix);
+    int r = rename(from, to) < 0 ? -errno : 0;
+    free(from);
+    free(to);
+    return r;
+}
+
+int dbfile_set_aside(const char *path, const char *why, struct err *e)
+{
+    char when[32];
+    time_t now = mono_wall_us() / MONO_SECOND;
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm);
+    char *aside = mem_format("%s.damaged-%s", path, when);
+    for (int i = 2; access(aside, F_OK) == 0; i++) {
+        free(aside);
+        aside = mem_format("%s.damaged-%s-%d", path, when, i);
+    }
+    int r = move(path, "", aside);
+    if (r == 0) {
+        /* The -wal holds the latest commits and belongs to its file; -shm can be made again. */
+        (void)move(path, "-wal", aside);
+        (void)move(path, "-shm", aside);
+        log_error("store",
+                "database '%s' is damaged (%s): it was moved to '%s' and a new one is begun", path,
+                why, aside);
+    } else {
+        r = err_set(e, r, "it is damaged (%s) and cannot be moved aside (%s)", why, err_name(r));
+    }
+    free(aside);
+    return r;
+}
+
+static int fail(struct sqlite3 *db, int rc, struct err *e)
+{
+    char reason[128];
+    sql_reason(db, rc, reason, sizeof(reason));
+    return err_set(e, schema_errno(rc), "it cannot be opened: %s", reason);
+}
+
+/* Was it left by a process that did not close it? A clean end removes the -wal. */
+static bool was_unclean(const char *path)
+{
+    struct stat st;
+    char *wal = mem_format("%s-wal", path);
+    bool left = stat(wal, &st) == 0 && st.st_size > 0;
+    free(wal);
+    return left;
+}
+
+/*
+ * After an unclean stop, looks through a database that is small enough for that to take no time.
+ * What is damaged in a large one is found when it is met.
+ */
+static int look_through(const char *path, struct sqlite3 *db, struct err *e)
+{
+    struct stat st;
+    if (stat(path, &st) < 0 || st.st_size > CHECK_UP_TO)
+        return 0;
+    sqlite3_stmt *check = NULL;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &check, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(check);
+    int r = 0;
+    if (rc != SQLITE_ROW)
+        r = fail(db, rc, e);
+    else if (strcmp((const char *)sqlite3_column_text(check, 0), "ok") != 0)
+        r = err_set(e, -EUCLEAN, "%s", (const char *)sqlite3_column_text(check, 0));
+    sqlite3_finalize(check);
+    return r;
+}
+
+static int configure(struct sqlite3 *db, struct err *e)
+{
+    int rc = sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                          "PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = " WAL_KEPT_BYTES);
+    return rc == SQLITE_OK ? 0 : fail(db, rc, e);
+}
+
+static int open_once(const char *path, struct sqlite3 **ret_db, struct err *e)
+{
+    bool unclean = was_unclean(path);
+    /* Made here for its mode, which SQLite gives to the files beside it. One that is there is not
+     * opened: to close it would take away the locks of another connection of this process. */
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
+    if (fd < 0 && errno != EEXIST)
+        return cannot_write(path, errno, e);
+    if (fd >= 0)
+        close(fd);
+
+    sqlite3 *db = NULL;
+    int r = 0;
+    int rc = sqlite3_open_v2(
+            path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    if (rc != SQLITE_OK) {
+        r = fail(db, rc, e);
+        goto out;
+    }
+    sqlite3_busy_timeout(db, BUSY_MS);
+    if (sqlite3_db_readonly(db, "main") == 1) {
+        r = cannot_write(path, EACCES, e);
+        goto out;
+    }
+    /* Nothing is written before it is clear whose file this is. */
+    int64_t version;
+    rc = sql_integer(db, "PRAGMA user_version", &version);
+    if (rc != SQLITE_OK)
+        r = fail(db, rc, e);
+    if (r == 0)
+        r = schema_bring(db, e);
+    if (r == 0)
+        r = configure(db, e);
+    if (r == 0 && unclean)
+        r = look_through(path, db, e);
+out:
+    if (r < 0) {
+        sqlite3_close(db);
+        db = NULL;
+    }
+    *ret_db = db;
+    return r;
+}
+
+int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e)
+{
+    struct err why = {0};
+    int r = open_once(path, ret_db, &why);
+    if (r == -EUCLEAN) {
+        struct err damage = why;
+        r = dbfile_set_aside(path, damage.text, &why);
+        if (r == 0)
+            r = open_once(path, ret_db, &why);
+    }
+    return r < 0 ? err_set(e, r, "database '%s': %s", path, why.text) : 0;
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "base/err.h"
+
+/*
+ * The database as a file: one daemon at a time, WAL, and what happens when it is damaged.
+ *
+ * A file that is no database, or a damaged one, is a state and not an end: it is moved aside,
+ * with its -wal, to <path>.damaged-<time>, and a new one is begun. A database of another program,
+ * or of a newer faced, is left alone and refused. Logs what was moved; nothing else.
+ */
+struct sqlite3;
+
+/*
+ * Keeps other daemons off by a lock on <path>.lock, in which the process number stands; the
+ * kernel gives it up when the process ends, however it ends. Returns its descriptor, or a
+ * negative errno; -EBUSY: somebody else has it.
+ */
+int dbfile_lock(const char *path, struct err *e);
+
+/* Opens for writing under that lock, moving a damaged file aside. */
+int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e);
+
+/* Moves the file aside; for damage that is met later, after the connection was closed. */
+int dbfile_set_aside(const char *path, const char *why, struct err *e);

@@ -1,0 +1,257 @@
+#include "store/writer.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/mono.h"
+#include "store/dbfile.h"
+#include "store/outbox.h"
+#include "store/record.h"
+#include "store/sql.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct writer {
+    const struct store_options *options;
+    int lock_fd;
+    struct sqlite3 *db; /* NULL: damaged and moved aside, the next not yet begun */
+    struct records *records;
+    struct outbox *outbox;
+    struct meta meta;  /* as committed */
+    int64_t last_row;  /* of the outbox, that was handed out in this process */
+    bool ended_open;   /* records that a crash left open have been ended */
+    bool was_replaced; /* by a new file, whose outbox rows must not repeat earlier ones */
+};
+
+static int64_t at_least(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- one batch ---- */
+
+/* One event about a record: its row, and its message in the same breath. */
+static int write_record(struct writer *w, struct meta *m, const struct event *ev)
+{
+    bool changed = false;
+    int64_t seq = ev->type == EVENT_END ? m->next_seq : 0;
+    int rc = records_write(w->records, ev, seq, &changed);
+    if (rc != SQLITE_OK || !changed)
+        return rc;
+    if (ev->type == EVENT_END)
+        m->next_seq++;
+    return w->options->mqtt ? outbox_put(w->outbox, m, ev, seq) : SQLITE_OK;
+}
+
+static int write_event(struct writer *w, struct meta *m, const struct event *ev)
+{
+    switch (ev->type) {
+    case EVENT_NEW:
+    case EVENT_SEEN:
+    case EVENT_UPDATE:
+    case EVENT_END: return write_record(w, m, ev);
+    case EVENT_OBSERVATION:
+        return w->options->observations ? records_observe(w->records, ev) : SQLITE_OK;
+    case EVENT_CAMERA: return records_camera(w->records, ev);
+    }
+    return SQLITE_OK;
+}
+
+static int end_open(struct writer *w, struct meta *m, int *ret_n)
+{
+    struct event ev;
+    bool found = true;
+    for (*ret_n = 0;; (*ret_n)++) {
+        int rc = records_next_open(w->records, &ev, &found);
+        if (rc == SQLITE_OK && found)
+            rc = write_record(w, m, &ev);
+        if (rc != SQLITE_OK || !found)
+            return rc;
+    }
+}
+
+static void add_loss(struct meta *m, const struct batch *b)
+{
+    if (!b->records_lost)
+        return;
+    m->records_lost += (int64_t)b->records_lost;
+    if (!m->lost_from_us || b->lost_from_us < m->lost_from_us)
+        m->lost_from_us = b->lost_from_us;
+    m->lost_to_us = at_least(m->lost_to_us, b->lost_to_us);
+}
+
+/* All between BEGIN and COMMIT. */
+static int fill(struct writer *w, struct meta *m, struct batch *b, int *ret_ended)
+{
+    int rc = meta_read(w->db, m);
+    if (rc == SQLITE_OK && !w->ended_open)
+        rc = end_open(w, m, ret_ended);
+    for (size_t i = 0; i < b->n_events && rc == SQLITE_OK; i++)
+        rc = write_event(w, m, b->events[i]);
+    for (size_t i = 0; i < b->n_acks && rc == SQLITE_OK; i++)
+        rc = outbox_delete(w->outbox, m, b->acks[i]->row);
+    if (rc == SQLITE_OK && w->options->mqtt)
+        rc = outbox_trim(w->outbox, m, mono_wall_us(), mono_boot_us());
+    if (rc == SQLITE_OK && b->room)
+        rc = outbox_number(w->outbox, m, w->last_row, b->room, b->out, &b->n_out);
+    add_loss(m, b);
+    return rc == SQLITE_OK ? meta_write(w->db, m) : rc;
+}
+
+static int transact(struct writer *w, struct batch *b)
+{
+    struct meta m;
+    int ended = 0;
+    b->n_out = 0;
+    int rc = sql_exec(w->db, "BEGIN IMMEDIATE");
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = fill(w, &m, b, &ended);
+    if (rc == SQLITE_OK)
+        rc = sql_exec(w->db, "COMMIT");
+    if (rc != SQLITE_OK) {
+        for (size_t i = 0; i < b->n_out; i++)
+            message_free(b->out[i]);
+        b->n_out = 0;
+        return rc;
+    }
+    w->meta = m;
+    w->ended_open = true;
+    if (b->n_out)
+        w->last_row = b->out[b->n_out - 1]->row;
+    if (ended)
+        log_warn("store", "%d records that the last run left open were ended where last seen",
+                ended);
+    return SQLITE_OK;
+}
+
+/* ---- the file ---- */
+
+static void detach(struct writer *w)
+{
+    records_close(w->records);
+    outbox_close(w->outbox);
+    sqlite3_close(w->db);
+    w->records = NULL;
+    w->outbox = NULL;
+    w->db = NULL;
+}
+
+static int attach(struct writer *w, struct err *e)
+{
+    const struct store_options *o = w->options;
+    int r = dbfile_open(o->path, &w->db, e);
+    if (r < 0)
+        return r;
+    const struct outbox_bounds bounds = {o->outbox_age_us, o->outbox_size};
+    int rc = records_open(&w->records, w->db, o->node);
+    if (rc == SQLITE_OK)
+        rc = outbox_open(&w->outbox, w->db, o->node, &bounds);
+    if (rc == SQLITE_OK)
+        rc = meta_read(w->db, &w->meta);
+    if (rc == SQLITE_OK && w->was_replaced)
+        rc = outbox_begin_after(w->db, w->last_row);
+    if (rc == SQLITE_OK) {
+        w->was_replaced = false;
+        return 0;
+    }
+    char reason[128];
+    sql_reason(w->db, rc, reason, sizeof(reason));
+    /* A table that is missing makes its statement a logic error. */
+    r = (rc & 0xff) == SQLITE_ERROR ? -EUCLEAN : schema_errno(rc);
+    (void)err_set(e, r, "database '%s' cannot be read: %s", o->path, reason);
+    detach(w);
+    return r;
+}
+
+/* Damage that shows after the opening. */
+static int replace(struct writer *w, const char *why, struct err *e)
+{
+    detach(w);
+    int r = dbfile_set_aside(w->options->path, why, e);
+    if (r < 0)
+        return r;
+    w->was_replaced = true;
+    w->ended_open = true; /* records that are open now are those of this run */
+    return attach(w, e);
+}
+
+int writer_write(struct writer *w, struct batch *b, struct err *e)
+{
+    b->n_out = 0;
+    if (!w->db) {
+        int r = attach(w, e);
+        if (r < 0)
+            return r;
+    }
+    int rc = transact(w, b);
+    if (rc == SQLITE_OK)
+        return 0;
+    char reason[128];
+    sql_reason(w->db, rc, reason, sizeof(reason));
+    if (!sqlite3_get_autocommit(w->db))
+        (void)sql_exec(w->db, "ROLLBACK");
+    if (!sql_is_damage(rc))
+        return err_set(e, schema_errno(rc), "%s", reason);
+    int r = replace(w, reason, e);
+    if (r == 0)
+        rc = transact(w, b);
+    if (r == 0 && rc != SQLITE_OK) {
+        sql_reason(w->db, rc, reason, sizeof(reason));
+        r = err_set(e, schema_errno(rc), "%s", reason);
+        if (!sqlite3_get_autocommit(w->db))
+            (void)sql_exec(w->db, "ROLLBACK");
+    }
+    return r;
+}
+
+struct writer *writer_open(const struct store_options *options, struct err *e)
+{
+    int fd = dbfile_lock(options->path, e);
+    if (fd < 0)
+        return NULL;
+    struct writer *w = mem_new(1, sizeof(*w));
+    w->options = options;
+    w->lock_fd = fd;
+    int r = attach(w, e);
+    if (r == -EUCLEAN) /* its version says ours, its tables do not */
+        r = replace(w, "tables are missing", e);
+    if (r < 0) {
+        writer_close(w);
+        return NULL;
+    }
+    struct err why = {0};
+    struct batch none = {0};
+    if (writer_write(w, &none, &why) < 0)
+        log_warn("store", "database '%s' cannot be written yet: %s", options->path, why.text);
+    return w;
+}
+
+void writer_close(struct writer *w)
+{
+    if (!w)
+        return;
+    detach(w);
+    close(w->lock_fd);
+    free(w);
+}
+
+const struct meta *writer_meta(const struct writer *w)
+{
+    return &w->meta;
+}
+
+bool writer_owes(const struct writer *w)
+{
+    return !w->ended_open;
+}
+
+bool writer_camera_enabled(struct writer *w, const char *camera, bool *ret_enabled)
+{
+    bool known = false;
+    if (!w->db || records_camera_enabled(w->records, camera, &known, ret_enabled) != SQLITE_OK)
+        return false;
+    return known;
+}
