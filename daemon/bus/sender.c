@@ -1,0 +1,217 @@
+#include "bus/sender.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/mono.h"
+#include "bus/board.h"
+#include "bus/topic.h"
+#include "bus/window.h"
+#include "flow/event.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define TOPIC       "bus"
+#define IN_FLIGHT   20
+#define BOARD_SHARE 10
+
+struct sender {
+    /* set at birth */
+    char *base;
+    struct queue *messages, *acks;
+
+    _Atomic uint64_t sent, acked;
+
+    pthread_mutex_t lock; /* a leaf */
+    /* protected by lock */
+    struct board *board;
+
+    /* owned by the sending thread */
+    struct window *window;
+    bool greeted; /* the whole board has gone out on this connection */
+    struct log_limit odd;
+};
+
+struct sender *sender_new(const char *base, struct queue *messages, struct queue *acks)
+{
+    struct sender *s = mem_new(1, sizeof(*s));
+    s->base = mem_strdup(base);
+    s->messages = messages;
+    s->acks = acks;
+    pthread_mutex_init(&s->lock, NULL);
+    s->board = board_new();
+    s->window = window_new();
+    return s;
+}
+
+void sender_free(struct sender *s)
+{
+    if (!s)
+        return;
+    window_free(s->window);
+    board_free(s->board);
+    pthread_mutex_destroy(&s->lock);
+    free(s->base);
+    free(s);
+}
+
+void sender_set(struct sender *s, const char *topic, const char *payload, bool retained)
+{
+    if (!topic_valid(topic)) {
+        log_error(TOPIC, "no topic: '%.100s'", topic);
+        return;
+    }
+    pthread_mutex_lock(&s->lock);
+    board_set(s->board, topic, payload, retained);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void sender_collect(struct sender *s, struct broker *broker)
+{
+    for (int mid; (mid = broker_acked(broker)) > 0;) {
+        struct message *m = window_acked(s->window, mid);
+        if (m) {
+            s->acked++;
+            queue_put(s->acks, m);
+            continue;
+        }
+        pthread_mutex_lock(&s->lock);
+        (void)board_acked(s->board, mid);
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
+/* The lock is not held over the network, so the values are copies. */
+static int send_board(struct sender *s, struct broker *broker, int64_t now, struct err *e)
+{
+    int r = 0;
+    bool more = true;
+    while (more && r == 0) {
+        char *below = NULL, *payload = NULL;
+        bool retained = false;
+        pthread_mutex_lock(&s->lock);
+        int mine = board_in_flight(s->board);
+        more = mine < BOARD_SHARE && mine + window_in_flight(s->window) < IN_FLIGHT &&
+               board_take(s->board, &below, &payload, &retained);
+        s->greeted |= !more && mine < BOARD_SHARE;
+        pthread_mutex_unlock(&s->lock);
+        if (!more)
+            break;
+
+        int mid = 0;
+        char *topic = topic_join(s->base, below);
+        r = broker_publish(broker, topic, payload, retained, &mid, e);
+        pthread_mutex_lock(&s->lock);
+        if (r == 0)
+            board_sent(s->board, mid, now);
+        else if (r == -EINVAL)
+            board_skip(s->board);
+        pthread_mutex_unlock(&s->lock);
+        if (r == -EINVAL) {
+            log_error(TOPIC, "%s", e->text);
+            r = 0;
+        }
+        free(topic);
+        free(payload);
+        free(below);
+    }
+    return r;
+}
+
+/* A row that is no message would hold up all behind it for ever: it is taken for delivered, and
+ * receivers see the gap in the numbers. */
+static void give_up(struct sender *s, const char *why)
+{
+    struct message *m = window_skip(s->window);
+    if (log_due(&s->odd, mono_us()))
+        log_error(TOPIC, "message %" PRIu64 " for '%.100s' is passed over: %s (%u more)", m->msg,
+                m->topic, why, s->odd.held_back);
+    queue_put(s->acks, m);
+}
+
+/* As it is sent now, and only as far as the broker keeps up. */
+static int send_messages(struct sender *s, struct broker *broker, int64_t now, struct err *e)
+{
+    void *taken[WINDOW_SIZE];
+    size_t n = queue_take(s->messages, taken, (size_t)window_room(s->window), 0);
+    for (size_t i = 0; i < n; i++)
+        window_add(s->window, taken[i]);
+
+    pthread_mutex_lock(&s->lock);
+    int room = IN_FLIGHT - board_in_flight(s->board) - window_in_flight(s->window);
+    pthread_mutex_unlock(&s->lock);
+    const struct message *m;
+    while (room > 0 && (m = window_next(s->window))) {
+        int64_t wall = mono_wall_us();
+        char *json =
+                event_json_send(m->json, m->msg, wall, message_replayed(m, wall, mono_boot_us()));
+        char *topic = topic_join(s->base, m->topic);
+        int mid = 0;
+        int r = !json                 ? err_set(e, -EINVAL, "its text in the database is damaged")
+                : !topic_valid(topic) ? err_set(e, -EINVAL, "its topic in the database is damaged")
+                                      : broker_publish(broker, topic, json, false, &mid, e);
+        free(topic);
+        free(json);
+        if (r == -EINVAL) {
+            give_up(s, e->text);
+            continue;
+        }
+        if (r < 0)
+            return r;
+        window_sent(s->window, mid, now);
+        s->sent++;
+        room--;
+    }
+    return 0;
+}
+
+int sender_send(
+        struct sender *s, struct broker *broker, bool messages, int64_t now_us, struct err *e)
+{
+    struct err own = {0};
+    e = e ? e : &own; /* its words are also for the log */
+    int r = send_board(s, broker, now_us, e);
+    if (r == 0 && messages && s->greeted)
+        r = send_messages(s, broker, now_us, e);
+    return r;
+}
+
+void sender_cut(struct sender *s)
+{
+    s->greeted = false;
+    window_cut(s->window);
+    pthread_mutex_lock(&s->lock);
+    board_cut(s->board);
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool sender_settled(struct sender *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool settled = board_settled(s->board);
+    pthread_mutex_unlock(&s->lock);
+    return settled;
+}
+
+size_t sender_left(struct sender *s)
+{
+    return (size_t)(WINDOW_SIZE - window_room(s->window)) + queue_length(s->messages);
+}
+
+int64_t sender_waits_since(struct sender *s)
+{
+    pthread_mutex_lock(&s->lock);
+    int64_t board = board_waits_since(s->board);
+    pthread_mutex_unlock(&s->lock);
+    int64_t window = window_waits_since(s->window);
+    return window < board ? window : board;
+}
+
+void sender_counts(struct sender *s, uint64_t *ret_sent, uint64_t *ret_acked)
+{
+    *ret_acked = atomic_load(&s->acked);
+    *ret_sent = atomic_load(&s->sent);
+}

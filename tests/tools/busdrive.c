@@ -1,0 +1,231 @@
+/* needs: bus/bus bus/sender bus/broker bus/board bus/window bus/topic flow/queue flow/message flow/event flow/face flow/age base/err base/mem base/log base/redact base/url base/mono base/thread base/backoff base/when base/uuid */
+
+/*
+ * The bus alone against a broker, for tests/integration/test_bus.py: this program is the store and
+ * the app for it.
+ *
+ *     busdrive PORT [USERNAME PASSWORD]
+ *
+ * In the environment: BUS_HOST, BUS_KEEPALIVE, BUS_ACK_MS.
+ *
+ * Commands come in lines: "send N [PER_SECOND]" (messages with rising numbers, each to the topic
+ * door/NUMBER), "state TOPIC PAYLOAD", "clear TOPIC", "news TOPIC PAYLOAD", "stats", "stop".
+ * It prints "ack NUMBER", "command CAMERA ON|OFF", "stats ..." and "stopped".
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/mono.h"
+#include "base/redact.h"
+#include "bus/bus.h"
+#include "flow/message.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define CAPACITY 256
+#define NODE     "test"
+
+struct drive {
+    struct queue *messages, *acks, *commands;
+    struct bus *bus;
+    uint64_t last;      /* number of the last message made */
+    uint64_t wanted;    /* and of the last to be made */
+    int64_t step_us;    /* between two of them */
+    int64_t next_us;    /* when the next is due */
+    uint64_t delivered; /* acknowledged */
+    int wake;
+};
+
+static void ring(void *arg)
+{
+    struct drive *d = arg;
+    uint64_t one = 1;
+    (void)!write(d->wake, &one, sizeof(one));
+}
+
+static struct message *make(uint64_t number)
+{
+    char *topic = mem_format("door/%" PRIu64, number);
+    char *json =
+            mem_format("{\"v\":1,\"type\":\"end\",\"epoch\":\"e\",\"msg\":0,\"camera\":\"door\","
+                       "\"number\":%" PRIu64 ",\"published\":null,\"replayed\":false,"
+                       "\"face\":{\"box\":[0.41,0.22,0.06,0.11],\"score\":0.93}}",
+                    number);
+    struct message *m = message_new((int64_t)number, number, topic, json);
+    m->decided_us = mono_wall_us();
+    m->decided_boot_us = mono_boot_us();
+    free(topic);
+    free(json);
+    return m;
+}
+
+/* Like the store: never more in the line than it holds. Returns how long to wait for the next. */
+static int feed(struct drive *d)
+{
+    while (d->last < d->wanted && queue_length(d->messages) < CAPACITY) {
+        int64_t wait_us = d->step_us ? d->next_us - mono_us() : 0;
+        if (wait_us > 0)
+            return (int)(wait_us / 1000) + 1;
+        d->next_us += d->step_us;
+        queue_put(d->messages, make(++d->last));
+    }
+    return -1;
+}
+
+static void report(struct drive *d)
+{
+    void *items[64];
+    for (size_t n; (n = queue_take(d->acks, items, 64, 0)) > 0;) {
+        for (size_t i = 0; i < n; i++) {
+            struct message *m = items[i];
+            d->delivered++;
+            printf("ack %" PRIu64 "\n", m->msg);
+            message_free(m);
+        }
+    }
+    for (size_t n; (n = queue_take(d->commands, items, 64, 0)) > 0;) {
+        for (size_t i = 0; i < n; i++) {
+            struct command *c = items[i];
+            printf("command %s %s\n", c->camera, c->enabled ? "ON" : "OFF");
+            free(c);
+        }
+    }
+    fflush(stdout);
+}
+
+/* false: it is the end. */
+static bool obey(struct drive *d, char *line)
+{
+    char word[16] = "", topic[128] = "", payload[256] = "";
+    unsigned long number = 0, rate = 0;
+    if (sscanf(line, "send %lu %lu", &number, &rate) >= 1) {
+        d->wanted += number;
+        d->step_us = rate ? MONO_SECOND / (int64_t)rate : 0;
+        d->next_us = mono_us();
+        (void)feed(d); /* a stop may be the next command */
+        return true;
+    }
+    int n = sscanf(line, "%15s %127s %255s", word, topic, payload);
+    if (n == 3 && strcmp(word, "state") == 0)
+        bus_state(d->bus, topic, payload);
+    else if (n == 2 && strcmp(word, "clear") == 0)
+        bus_state(d->bus, topic, NULL);
+    else if (n == 3 && strcmp(word, "news") == 0)
+        bus_news(d->bus, topic, payload);
+    else if (strcmp(word, "stats") == 0) {
+        struct bus_stats s;
+        bus_stats(d->bus, &s);
+        printf("stats connected=%d sent=%" PRIu64 " acked=%" PRIu64 " connections=%" PRIu64
+               " error=%s\n",
+                s.connected, s.sent, s.acked, s.connections, s.error);
+        fflush(stdout);
+    }
+    return strcmp(word, "stop") != 0;
+}
+
+/* Reads what there is and obeys whole lines; false: it is the end. */
+static bool listen_to(struct drive *d)
+{
+    static char text[4096];
+    static size_t n;
+    ssize_t got = read(STDIN_FILENO, text + n, sizeof(text) - n - 1);
+    if (got <= 0)
+        return false;
+    n += (size_t)got;
+    text[n] = 0;
+    bool more = true;
+    for (char *end; more && (end = strchr(text, '\n'));) {
+        *end = 0;
+        more = obey(d, text);
+        n -= (size_t)(end + 1 - text);
+        memmove(text, end + 1, n + 1);
+    }
+    return more && n < sizeof(text) - 1;
+}
+
+static void work(struct drive *d)
+{
+    struct pollfd fds[] = {
+            {.fd = STDIN_FILENO, .events = POLLIN},
+            {.fd = d->wake, .events = POLLIN},
+    };
+    for (bool more = true; more;) {
+        int timeout = feed(d);
+        if (poll(fds, 2, timeout) < 0)
+            break;
+        uint64_t rung;
+        if (fds[1].revents)
+            (void)!read(d->wake, &rung, sizeof(rung));
+        report(d);
+        more = !fds[0].revents || listen_to(d);
+    }
+}
+
+static int number_from(const char *variable)
+{
+    const char *text = getenv(variable);
+    return text ? atoi(text) : 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2 && argc != 4) {
+        fprintf(stderr, "usage: busdrive PORT [USERNAME PASSWORD]\n");
+        return 2;
+    }
+    sigset_t all;
+    sigfillset(&all);
+    sigdelset(&all, SIGTERM);
+    sigdelset(&all, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    log_open(LEVEL_INFO);
+
+    const char *host = getenv("BUS_HOST") ? getenv("BUS_HOST") : "127.0.0.1";
+    char *url = mem_format("mqtt://%s:%s", host, argv[1]);
+    struct conf_mqtt conf = {.configured = true,
+            .host = (char *)host,
+            .port = atoi(argv[1]),
+            .url_shown = url,
+            .prefix = (char *)"faced",
+            .client_id = (char *)"faced-" NODE,
+            .username = argc == 4 ? argv[2] : NULL,
+            .password = argc == 4 ? argv[3] : NULL};
+    if (conf.password)
+        redact_add(conf.password);
+    struct bus_options options = {
+            .keepalive_s = number_from("BUS_KEEPALIVE"), .ack_ms = number_from("BUS_ACK_MS")};
+    struct beat beat = {0};
+    struct drive d = {.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    d.messages = queue_new(CAPACITY, message_free, NULL, NULL);
+    d.acks = queue_new(CAPACITY + 20, message_free, NULL, NULL);
+    d.commands = queue_new(64, free, command_squeeze, NULL);
+    queue_on_put(d.acks, ring, &d);
+    queue_on_put(d.commands, ring, &d);
+    d.bus = bus_new(&conf, NODE, d.messages, d.acks, d.commands, &beat, &options);
+
+    struct err e = {0};
+    int r = bus_start(d.bus, &e);
+    if (r < 0)
+        fprintf(stderr, "%s\n", e.text);
+    else
+        work(&d);
+    bus_stop(d.bus);
+    if (bus_join(d.bus, 10000) < 0)
+        return 3;
+    report(&d);
+    printf("stopped delivered=%" PRIu64 " lost=%" PRIu64 "\n", d.delivered, queue_lost(d.acks));
+    bus_free(d.bus);
+    queue_free(d.messages);
+    queue_free(d.acks);
+    queue_free(d.commands);
+    close(d.wake);
+    redact_clear();
+    free(url);
+    return r < 0;
+}
