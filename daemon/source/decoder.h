@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/err.h"
+#include "source/fault.h"
+#include "source/stream.h"
+
+struct frame;
+
+/*
+ * From packets to whole pictures.
+ *
+ * What comes out was decoded from a key frame on without any sign of loss (source/damage.h), in
+ * the order of presentation, in the decoder's own pixel format, with the times of flow/frame.h. A
+ * new size in mid-stream simply gives frames of that size. Memory that is short costs a frame,
+ * not the stream.
+ *
+ * Threads: the one of its source.
+ */
+struct decoder;
+
+/* NULL when there is no decoder for this codec. The stream must outlive it. */
+struct decoder *decoder_open(
+        const struct stream *stream, enum source_fault *ret_fault, struct err *e);
+void decoder_close(struct decoder *d); /* NULL is fine */
+
+/*
+ * Takes in a packet, NULL: the last one is past, give out what is inside. All frames must be
+ * pulled before the next push. SOURCE_OK also for a packet that cannot be decoded: that is
+ * counted; SOURCE_TOO_LARGE ends the stream.
+ */
+enum source_fault decoder_push(struct decoder *d, const struct packet *packet, struct err *e);
+
+/* The next picture, the caller's reference; NULL: push more. */
+struct frame *decoder_pull(struct decoder *d);
+
+/* Fills its part of *info. */
+void decoder_info(const struct decoder *d, struct stream_info *info);
