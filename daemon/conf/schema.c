@@ -88,7 +88,7 @@ const struct conf_key conf_keys[] = {
 
     {.path = "pipeline.workers", .type = KEY_INT, .min = 0, .max = 64, .offset = IN(workers),
      .fallback = "0",
-     .meaning = "Threads that look for faces; 0: one less than there are cores."},
+     .meaning = "Threads that look for faces; 0: as many as there are cores, at most 8."},
 
     {.path = "cameras.name", .type = KEY_NAME, .offset = IN_CAMERA(name),
      .flags = KEY_REQUIRED | KEY_OWN,

@@ -38,6 +38,9 @@ static const struct {
         {"PPS id out of range", AV_LOG_ERROR},
         {"Invalid NAL unit size", AV_LOG_ERROR},
         {"no frame!", AV_LOG_ERROR},
+        {"error count: ", AV_LOG_ERROR}, /* these three: MJPEG */
+        {"error y=", AV_LOG_ERROR},
+        {"mjpeg_decode_dc: bad vlc", AV_LOG_WARNING},
 };
 
 static _Thread_local struct {

@@ -287,7 +287,7 @@ class Daemon(Process):
         self.wait_line(r"main: ready")
         return self
 
-    def rows(self, sql="SELECT * FROM faces ORDER BY start_us", *args):
+    def rows(self, sql="SELECT * FROM faces ORDER BY start_us, id", *args):
         db = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
         try:
             db.row_factory = sqlite3.Row

@@ -1,0 +1,433 @@
+/*
+ * About the camera's thread. It goes round in sessions: open the source, stream from it until
+ * something ends that, close it, decide what comes next. Who wants something of it - stop, switch
+ * off, switch on - sets a flag and asks `halt`, which interrupts FFmpeg, every wait and every
+ * pause alike; the thread then clears it and looks at the flags.
+ *
+ *     CONNECTING --first picture--> ONLINE --fault--> OFFLINE --back-off--> CONNECTING
+ *     any --enabled/set OFF--> DISABLED --ON--> CONNECTING          a file's end --> ENDED
+ */
+#include "app/camera.h"
+
+#include "base/backoff.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/stop.h"
+#include "base/thread.h"
+#include "bus/bus.h"
+#include "flow/frame.h"
+#include "flow/queue.h"
+#include "flow/slot.h"
+#include "sample/sampler.h"
+#include "source/decoder.h"
+#include "source/source.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKOFF_MIN_MS 1000
+#define BACKOFF_MAX_MS 60000
+#define STEADY_US      (10 * MONO_SECOND) /* streamed so long: the next trouble is a new one */
+#define STALL_US       (2 * MONO_SECOND)
+#define NOTE_US        (60 * MONO_SECOND) /* how often the database hears that all is well */
+
+struct camera {
+    /* set at birth */
+    const struct conf_camera *conf;
+    struct camera_links links;
+    int once;
+    struct stop *halt;
+    pthread_t thread;
+    bool started;
+    struct beat beat;
+
+    /* flags to the thread */
+    atomic_bool quit, enabled;
+    atomic_bool commanded; /* enabled as an `enabled/set` said, not as the configuration does */
+    /* and from it */
+    atomic_bool finished, failed;
+    atomic_int state;
+    atomic_bool file;
+    atomic_uint_fast64_t frames, damaged, sampled, reconnects, stalls;
+
+    pthread_mutex_t lock; /* a leaf */
+    /* protected by lock */
+    int64_t since_us;
+    char trouble[256];
+    char format[64];
+
+    /* owned by the thread */
+    struct backoff backoff;
+    struct log_limit complained;
+    enum source_fault last_fault;
+    struct sampler sampler;
+    int64_t noted_us; /* when the database last heard of it */
+    int64_t lost_us;  /* since when it is not online; 0: never was */
+    int64_t last_frame_us;
+    uint64_t damaged_before; /* by the decoders of earlier sessions */
+};
+
+/* One connection, from open to close. */
+struct session {
+    struct source *source;
+    struct decoder *decoder;
+    int64_t first_us; /* the first picture's arrival; 0: none yet */
+};
+
+struct camera *camera_new(
+        const struct conf_camera *conf, const struct camera_links *links, bool enabled, int once)
+{
+    struct camera *c = mem_new(1, sizeof(*c));
+    c->conf = conf;
+    c->links = *links;
+    c->once = once;
+    c->halt = stop_new();
+    atomic_init(&c->enabled, enabled);
+    atomic_init(&c->state, CAMERA_CONNECTING);
+    c->since_us = mono_us();
+    pthread_mutex_init(&c->lock, NULL);
+    backoff_init(&c->backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS, (uint64_t)mono_wall_us());
+    return c;
+}
+
+void camera_free(struct camera *c)
+{
+    if (!c)
+        return;
+    stop_free(c->halt);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+/* ------------------------------------------------------------- telling the world --- */
+
+static void note(struct camera *c, enum camera_state state)
+{
+    struct event *ev = event_new(EVENT_CAMERA, c->conf->name);
+    ev->status.state = state;
+    ev->status.enabled = atomic_load(&c->enabled);
+    ev->status.commanded = atomic_load(&c->commanded);
+    (void)snprintf(ev->status.url, sizeof(ev->status.url), "%s", c->conf->url_shown);
+    queue_put(c->links.to_store, ev);
+    c->noted_us = mono_us();
+}
+
+static void publish(const struct camera *c, const char *what, const char *payload)
+{
+    char topic[NAME_SIZE + 16];
+    (void)snprintf(topic, sizeof(topic), "%s/%s", c->conf->name, what);
+    bus_state(c->links.bus, topic, payload);
+}
+
+/* trouble: why it is not online, "" when there is nothing to complain of. */
+static void announce(struct camera *c, enum camera_state state, const char *trouble)
+{
+    enum camera_state before = (enum camera_state)atomic_exchange(&c->state, (int)state);
+    pthread_mutex_lock(&c->lock);
+    if (before != state)
+        c->since_us = mono_us();
+    (void)snprintf(c->trouble, sizeof(c->trouble), "%s", trouble);
+    pthread_mutex_unlock(&c->lock);
+    if (before != state)
+        note(c, state);
+    if (!c->links.bus)
+        return;
+    publish(c, "status",
+            state == CAMERA_ONLINE     ? "online"
+            : state == CAMERA_DISABLED ? "disabled"
+                                       : "offline");
+    publish(c, "enabled/state", atomic_load(&c->enabled) ? "ON" : "OFF");
+}
+
+/* ------------------------------------------------------------- streaming --- */
+
+static void came_online(struct camera *c, struct session *s)
+{
+    struct stream_info info = {0};
+    source_info(s->source, &info);
+    decoder_info(s->decoder, &info);
+    char format[sizeof(c->format)];
+    (void)snprintf(format, sizeof(format), "%s %dx%d", info.codec, info.width, info.height);
+    pthread_mutex_lock(&c->lock);
+    memcpy(c->format, format, sizeof(format));
+    pthread_mutex_unlock(&c->lock);
+    if (log_over(&c->complained) && c->lost_us)
+        log_info(
+                "camera", "back after %lld s", (long long)((mono_us() - c->lost_us) / MONO_SECOND));
+    log_info("camera", "streaming %s%s", format,
+            info.unverified ? ", encrypted, but nobody checks whose certificate it is" : "");
+    announce(c, CAMERA_ONLINE, "");
+}
+
+static void count_stall(struct camera *c, const struct session *s, int64_t now)
+{
+    double fps = source_stream(s->source)->fps;
+    int64_t longest = fps > 0 ? (int64_t)(2 * MONO_SECOND / fps) : 0;
+    if (c->last_frame_us && now - c->last_frame_us > (longest > STALL_US ? longest : STALL_US))
+        atomic_fetch_add(&c->stalls, 1);
+    c->last_frame_us = now;
+}
+
+/* Takes the frame over. False: `once` is reached. */
+static bool deliver(struct camera *c, struct session *s, struct frame *f)
+{
+    int64_t now = mono_us();
+    if (!s->first_us) {
+        s->first_us = now;
+        came_online(c, s);
+    }
+    count_stall(c, s, now);
+    atomic_fetch_add(&c->frames, 1);
+    if (now - c->noted_us > NOTE_US)
+        note(c, CAMERA_ONLINE);
+    if (!sampler_take(&c->sampler, frame_time_us(f))) {
+        frame_unref(f);
+        return true;
+    }
+    if (!source_stream(s->source)->live && c->conf->pace == PACE_MAX)
+        slot_put_wait(c->links.slot, f);
+    else
+        slot_put(c->links.slot, f);
+    uint64_t sampled = atomic_fetch_add(&c->sampled, 1) + 1;
+    return c->once <= 0 || sampled < (uint64_t)c->once;
+}
+
+static bool pull_all(struct camera *c, struct session *s)
+{
+    struct frame *f;
+    while ((f = decoder_pull(s->decoder))) {
+        if (!deliver(c, s, f))
+            return false;
+    }
+    struct stream_info info = {0};
+    decoder_info(s->decoder, &info);
+    atomic_store(&c->damaged, c->damaged_before + info.withheld);
+    return true;
+}
+
+/* Until something ends it. SOURCE_OK: `once` is reached. */
+static enum source_fault stream(struct camera *c, struct session *s, struct err *e)
+{
+    struct packet packet;
+    enum source_fault fault;
+    while ((fault = source_read(s->source, &packet, e)) == SOURCE_OK) {
+        beat_set(&c->beat, BEAT_WORKING);
+        fault = decoder_push(s->decoder, &packet, e);
+        if (fault != SOURCE_OK)
+            return fault;
+        if (!pull_all(c, s))
+            return SOURCE_OK;
+    }
+    if (fault == SOURCE_EOF && decoder_push(s->decoder, NULL, NULL) == SOURCE_OK && !pull_all(c, s))
+        return SOURCE_OK;
+    return fault;
+}
+
+static enum source_fault session(struct camera *c, struct session *s, struct err *e)
+{
+    enum source_fault fault = SOURCE_OK;
+    sampler_init(&c->sampler, c->conf->fps);
+    c->last_frame_us = 0;
+    s->source = source_open(c->conf, NULL, c->halt, &c->beat, &fault, e);
+    if (!s->source)
+        return fault;
+    atomic_store(&c->file, !source_stream(s->source)->live);
+    s->decoder = decoder_open(source_stream(s->source), &fault, e);
+    if (s->decoder) {
+        fault = stream(c, s, e);
+        c->damaged_before = atomic_load(&c->damaged);
+    }
+    decoder_close(s->decoder);
+    source_close(s->source);
+    return fault;
+}
+
+/* ------------------------------------------------------------- what comes next --- */
+
+static void finish(struct camera *c)
+{
+    if (!atomic_exchange(&c->finished, true))
+        c->links.finished(c->links.arg);
+}
+
+/* A pause that hears whoever wants something. */
+static void rest(struct camera *c, int ms)
+{
+    beat_set(&c->beat, BEAT_WAITING);
+    stop_wait(c->halt, ms);
+}
+
+static void ended(struct camera *c)
+{
+    slot_mark(c->links.slot, END_SOURCE_ENDED);
+    if (c->conf->loop && c->once != 0)
+        return;
+    log_info("camera", "the file has ended");
+    announce(c, CAMERA_ENDED, "");
+    if (c->once >= 0)
+        finish(c);
+    rest(c, -1);
+}
+
+static void complain(struct camera *c, enum source_fault fault, const struct err *e, int wait_ms)
+{
+    if (fault != c->last_fault)
+        c->complained = (struct log_limit){0};
+    c->last_fault = fault;
+    if (log_due(&c->complained, mono_us()))
+        log_warn("camera", "%s; trying again in %d s", e->text, (wait_ms + 500) / 1000);
+}
+
+static void failed(struct camera *c, enum source_fault fault, const struct err *e, bool steady)
+{
+    atomic_fetch_add(&c->reconnects, 1);
+    if (atomic_load(&c->state) == CAMERA_ONLINE || !c->lost_us)
+        c->lost_us = mono_us();
+    announce(c, CAMERA_OFFLINE, e->text);
+    if (c->once == 0 || (c->once > 0 && atomic_load(&c->file))) {
+        log_error("camera", "%s", e->text);
+        atomic_store(&c->failed, true);
+        finish(c); /* whoever asked for "once" does not want to wait for better times */
+        rest(c, -1);
+        return;
+    }
+    if (steady)
+        backoff_reset(&c->backoff);
+    int wait_ms = backoff_next(&c->backoff);
+    complain(c, fault, e, wait_ms);
+    rest(c, wait_ms);
+}
+
+static void reached(struct camera *c)
+{
+    log_info("camera", "%d pictures sampled, as asked", c->once);
+    slot_mark(c->links.slot, END_SHUTDOWN);
+    announce(c, CAMERA_ENDED, "");
+    finish(c);
+    rest(c, -1);
+}
+
+/* One session, and what follows from how it ended. */
+static void live_once(struct camera *c)
+{
+    struct session s = {0};
+    struct err e = {0};
+    if (atomic_load(&c->state) != CAMERA_OFFLINE)
+        announce(c, CAMERA_CONNECTING, "");
+    beat_set(&c->beat, BEAT_WORKING);
+    enum source_fault fault = session(c, &s, &e);
+    if (fault == SOURCE_STOPPED)
+        return;
+    if (fault == SOURCE_OK)
+        reached(c);
+    else if (fault == SOURCE_EOF && atomic_load(&c->file))
+        ended(c);
+    else
+        failed(c, fault, &e, s.first_us && mono_us() - s.first_us > STEADY_US);
+}
+
+static void *body(void *arg)
+{
+    struct camera *c = arg;
+    log_camera(c->conf->name);
+    note(c, CAMERA_CONNECTING);
+    for (;;) {
+        stop_clear(c->halt);
+        if (atomic_load(&c->quit))
+            break;
+        if (atomic_load(&c->enabled)) {
+            live_once(c);
+            continue;
+        }
+        slot_mark(c->links.slot, END_DISABLED);
+        log_info("camera", "disabled");
+        announce(c, CAMERA_DISABLED, "");
+        if (c->once >= 0)
+            finish(c);
+        rest(c, -1);
+    }
+    announce(c, atomic_load(&c->enabled) ? CAMERA_OFFLINE : CAMERA_DISABLED, "");
+    return NULL;
+}
+
+/* ------------------------------------------------------------- from outside --- */
+
+int camera_start(struct camera *c)
+{
+    char name[NAME_SIZE + 4];
+    (void)snprintf(name, sizeof(name), "cam-%s", c->conf->name);
+    int r = thread_start(&c->thread, name, body, c);
+    c->started = r == 0;
+    return r;
+}
+
+void camera_stop(struct camera *c)
+{
+    atomic_store(&c->quit, true);
+    stop_ask(c->halt);
+}
+
+int camera_join(struct camera *c, int timeout_ms)
+{
+    if (!c->started)
+        return 0;
+    int r = thread_join(c->thread, timeout_ms);
+    c->started = r < 0;
+    return r;
+}
+
+void camera_enable(struct camera *c, bool enabled)
+{
+    atomic_store(&c->commanded, true);
+    if (atomic_exchange(&c->enabled, enabled) != enabled)
+        stop_ask(c->halt);
+}
+
+bool camera_online(const struct camera *c)
+{
+    return atomic_load(&c->state) == CAMERA_ONLINE;
+}
+
+bool camera_finished(const struct camera *c)
+{
+    return atomic_load(&c->finished);
+}
+
+bool camera_failed(const struct camera *c)
+{
+    return atomic_load(&c->failed);
+}
+
+bool camera_clock_is_mono(const struct camera *c)
+{
+    return !(c->conf->pace == PACE_MAX && atomic_load(&c->file));
+}
+
+const struct conf_camera *camera_conf(const struct camera *c)
+{
+    return c->conf;
+}
+
+const struct beat *camera_beat(const struct camera *c)
+{
+    return &c->beat;
+}
+
+void camera_status(struct camera *c, struct camera_status *ret)
+{
+    ret->state = (enum camera_state)atomic_load(&c->state);
+    ret->enabled = atomic_load(&c->enabled);
+    ret->frames = atomic_load(&c->frames);
+    ret->damaged = atomic_load(&c->damaged);
+    ret->sampled = atomic_load(&c->sampled);
+    ret->reconnects = atomic_load(&c->reconnects);
+    ret->stalls = atomic_load(&c->stalls);
+    pthread_mutex_lock(&c->lock);
+    ret->since_us = c->since_us;
+    memcpy(ret->trouble, c->trouble, sizeof(ret->trouble));
+    memcpy(ret->format, c->format, sizeof(ret->format));
+    pthread_mutex_unlock(&c->lock);
+}

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "base/beat.h"
+#include "flow/event.h"
+#include "flow/settings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bus;
+struct queue;
+struct slot;
+
+/*
+ * One camera's life: connecting, streaming, backing off, switched off, ended.
+ *
+ * Each camera has a thread of its own, which is the only one that touches its decoder. It puts
+ * the sampled pictures into its slot, and tells the world of its state: the store (for the view
+ * `cameras`), the bus (`online`, `offline`, `disabled`) and whoever asks for the status. Nothing
+ * that happens to it concerns another camera.
+ */
+struct camera;
+
+/* Where a camera's news go. All borrowed; they outlive the camera. */
+struct camera_links {
+    struct slot *slot;
+    struct queue *to_store;
+    struct bus *bus;             /* NULL: no broker configured */
+    void (*finished)(void *arg); /* called once when `once` is reached, on the camera's thread */
+    void *arg;
+};
+
+/*
+ * once: stop after so many sampled frames; 0: a file stops at its end; -1: never.
+ * enabled: as the configuration or the last `enabled/set` says.
+ */
+struct camera *camera_new(
+        const struct conf_camera *, const struct camera_links *, bool enabled, int once);
+void camera_free(struct camera *c); /* NULL is fine; the thread has been joined or never ran */
+
+int camera_start(struct camera *c);
+void camera_stop(struct camera *c);
+int camera_join(struct camera *c, int timeout_ms); /* -ETIMEDOUT: it hangs */
+
+/* Switches it on or off; any thread; takes effect within a moment. */
+void camera_enable(struct camera *c, bool enabled);
+
+bool camera_online(const struct camera *c);
+bool camera_finished(const struct camera *c); /* only ever with `once` */
+bool camera_failed(const struct camera *c);   /* finished because its source cannot be used */
+
+/* Does the track clock go with mono_us()? Not where a file is read as fast as possible. */
+bool camera_clock_is_mono(const struct camera *c);
+
+const struct conf_camera *camera_conf(const struct camera *c);
+const struct beat *camera_beat(const struct camera *c);
+
+struct camera_status {
+    enum camera_state state;
+    bool enabled;
+    int64_t since_us;    /* mono_us() of the last change of state */
+    char trouble[256];   /* why it is not online; "" when all is well */
+    char format[64];     /* "h264 1920x1080", "" before the first connection */
+    uint64_t frames;     /* decoded and clean */
+    uint64_t damaged;    /* decoded and held back */
+    uint64_t sampled;    /* put into the slot */
+    uint64_t reconnects; /* connections lost or refused */
+    uint64_t stalls;     /* gaps of two frame intervals, at least 2 s */
+};
+void camera_status(struct camera *c, struct camera_status *ret);

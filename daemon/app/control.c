@@ -1,0 +1,262 @@
+#include "app/control.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/mono.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CLIENTS     (CONTROL_POLL_MAX - 1)
+#define REQUEST_MAX 4096
+#define PATIENCE_US (5 * MONO_SECOND)
+
+struct client {
+    int fd; /* -1: free */
+    int64_t since_us;
+    char request[REQUEST_MAX];
+    size_t got;
+    char *reply; /* NULL while the request is not complete */
+    size_t sent, length;
+};
+
+struct control {
+    int fd;
+    char *path;
+    control_answer *answer;
+    void *arg;
+    struct client clients[CLIENTS];
+};
+
+static int address(const char *path, struct sockaddr_un *ret, struct err *e)
+{
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(ret->sun_path))
+        return err_set(e, -ENAMETOOLONG, "%s: too long for a socket, at most %zu characters", path,
+                sizeof(ret->sun_path) - 1);
+    memcpy(ret->sun_path, path, strlen(path) + 1);
+    return 0;
+}
+
+/* Does a daemon answer there? A socket that nobody listens on was left by one that was killed. */
+static bool in_use(const struct sockaddr_un *a)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return yes;
+}
+
+static int listen_at(const char *path, struct err *e)
+{
+    struct sockaddr_un a;
+    int r = address(path, &a, e);
+    if (r < 0)
+        return r;
+    char *copy = mem_strdup(path);
+    (void)mkdir(dirname(copy), 0755); /* /run/faced, when nobody made it; bind() tells if not */
+    free(copy);
+    if (in_use(&a))
+        return err_set(
+                e, -EADDRINUSE, "%s: another faced answers there; stop it, or set `control`", path);
+    (void)unlink(path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || chmod(path, 0660) < 0 ||
+            listen(fd, CLIENTS) < 0) {
+        r = -errno;
+        if (fd >= 0)
+            close(fd);
+        return err_set(e, r, "cannot make the control socket %s: %s", path, err_name(r));
+    }
+    return fd;
+}
+
+struct control *control_open(const char *path, control_answer *answer, void *arg, struct err *e)
+{
+    int fd = listen_at(path, e);
+    if (fd < 0)
+        return NULL;
+    struct control *c = mem_new(1, sizeof(*c));
+    c->fd = fd;
+    c->path = mem_strdup(path);
+    c->answer = answer;
+    c->arg = arg;
+    for (int i = 0; i < CLIENTS; i++)
+        c->clients[i].fd = -1;
+    return c;
+}
+
+static void drop(struct client *cl)
+{
+    close(cl->fd);
+    free(cl->reply);
+    *cl = (struct client){.fd = -1};
+}
+
+void control_close(struct control *c)
+{
+    if (!c)
+        return;
+    for (int i = 0; i < CLIENTS; i++) {
+        if (c->clients[i].fd >= 0)
+            drop(&c->clients[i]);
+    }
+    close(c->fd);
+    (void)unlink(c->path);
+    free(c->path);
+    free(c);
+}
+
+size_t control_poll(const struct control *c, struct pollfd *fds)
+{
+    size_t n = 0;
+    fds[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
+    for (int i = 0; i < CLIENTS; i++) {
+        const struct client *cl = &c->clients[i];
+        fds[n++] = (struct pollfd){.fd = cl->fd, .events = cl->reply ? POLLOUT : POLLIN};
+    }
+    return n;
+}
+
+static void greet(struct control *c)
+{
+    int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    for (int i = 0; i < CLIENTS; i++) {
+        if (c->clients[i].fd < 0) {
+            c->clients[i].fd = fd;
+            c->clients[i].since_us = mono_us();
+            return;
+        }
+    }
+    close(fd); /* it may come again */
+}
+
+static char *reply_to(struct control *c, const char *request)
+{
+    json_t *json = json_loads(request, 0, NULL);
+    const char *command = json_string_value(json_object_get(json, "command"));
+    char *body = command ? c->answer(c->arg, command) : NULL;
+    json_decref(json);
+    if (!body)
+        body = mem_strdup("{\"error\":\"the request is not {\\\"command\\\":\\\"...\\\"}\"}");
+    char *line = mem_format("%s\n", body);
+    free(body);
+    return line;
+}
+
+static void receive(struct control *c, struct client *cl)
+{
+    ssize_t n = recv(cl->fd, cl->request + cl->got, sizeof(cl->request) - 1 - cl->got, 0);
+    if (n <= 0) {
+        if (n == 0 || (errno != EAGAIN && errno != EINTR))
+            drop(cl);
+        return;
+    }
+    cl->got += (size_t)n;
+    cl->request[cl->got] = '\0';
+    if (strchr(cl->request, '\n') || cl->got == sizeof(cl->request) - 1) {
+        cl->reply = reply_to(c, cl->request);
+        cl->length = strlen(cl->reply);
+    }
+}
+
+static void transmit(struct client *cl)
+{
+    ssize_t n = send(cl->fd, cl->reply + cl->sent, cl->length - cl->sent, MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        drop(cl);
+    else if (n > 0 && (cl->sent += (size_t)n) == cl->length)
+        drop(cl);
+}
+
+void control_serve(struct control *c, const struct pollfd *fds, size_t n)
+{
+    int64_t now = mono_us();
+    for (size_t i = 1; i < n; i++) {
+        struct client *cl = &c->clients[i - 1];
+        if (cl->fd < 0)
+            continue;
+        if (fds[i].revents && cl->fd == fds[i].fd) {
+            if (cl->reply)
+                transmit(cl);
+            else
+                receive(c, cl);
+        } else if (now - cl->since_us > PATIENCE_US) {
+            drop(cl);
+        }
+    }
+    if (n > 0 && fds[0].revents)
+        greet(c);
+}
+
+/* ------------------------------------------------------------- the client's side --- */
+
+static int read_all(int fd, char **ret_text)
+{
+    size_t size = 0, got = 0;
+    char *text = NULL;
+    for (;;) {
+        if (got + 1 >= size) {
+            size = size ? size * 2 : 4096;
+            text = mem_grow(text, size, 1);
+        }
+        ssize_t n = recv(fd, text + got, size - 1 - got, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            int failed = errno == EAGAIN ? ETIMEDOUT : errno;
+            free(text);
+            return -failed;
+        }
+        if (n == 0)
+            break;
+        got += (size_t)n;
+    }
+    text[got] = '\0';
+    *ret_text = text;
+    return 0;
+}
+
+int control_call(
+        const char *path, const char *command, int timeout_ms, char **ret_answer, struct err *e)
+{
+    struct sockaddr_un a;
+    int r = address(path, &a, e);
+    if (r < 0)
+        return r;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return err_set(e, -errno, "no socket: %s", err_name(errno));
+    struct timeval wait = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+
+    char request[128];
+    int n = snprintf(request, sizeof(request), "{\"command\":\"%s\"}\n", command);
+    if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0)
+        r = -errno;
+    else if (send(fd, request, (size_t)n, MSG_NOSIGNAL) < 0)
+        r = -errno;
+    else
+        r = read_all(fd, ret_answer);
+    close(fd);
+    if (r == -ENOENT || r == -ECONNREFUSED)
+        return err_set(e, r, "faced is not running (nobody answers at %s)", path);
+    if (r == -EACCES)
+        return err_set(e, r, "%s: permission denied; join the group `faced` or use sudo", path);
+    if (r < 0)
+        return err_set(e, r, "no answer from faced at %s: %s", path, err_name(r));
+    return 0;
+}

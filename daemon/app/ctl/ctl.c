@@ -1,0 +1,41 @@
+#include "app/ctl/ctl.h"
+
+#include "base/redact.h"
+#include "conf/load.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int ctl_fail(enum ctl_exit code, const char *command, const char *fmt, ...)
+{
+    char raw[1024], text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(raw, sizeof(raw), fmt, ap);
+    va_end(ap);
+    redact_text(text, sizeof(text), raw);
+    fprintf(stderr, "facectl %s: %s\n", command, text);
+    return (int)code;
+}
+
+void ctl_parse(const struct argp *argp, int argc, char **argv, void *input)
+{
+    argp_err_exit_status = CTL_USAGE;
+    char name[64];
+    (void)snprintf(name, sizeof(name), "facectl %s", argv[0]);
+    argv[0] = name; /* argp shows it in usage lines and errors */
+    argp_parse(argp, argc, argv, 0, NULL, input);
+}
+
+struct conf *ctl_conf(const char *command, const char *file)
+{
+    /* Without a file given, the defaults are as good as an absent one. */
+    unsigned flags = CONF_NO_SECRETS | CONF_NO_CAMERAS | (file ? 0 : CONF_NO_FILE);
+    struct conf *conf = NULL;
+    struct err e = {0};
+    if (conf_load(file ? file : CTL_CONF_DEFAULT, flags, &conf, &e) < 0) {
+        ctl_fail(CTL_CONFIG, command, "%s", e.text);
+        return NULL;
+    }
+    return conf;
+}

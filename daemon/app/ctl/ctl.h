@@ -1,0 +1,41 @@
+#pragma once
+
+#include "base/err.h"
+
+#include <argp.h>
+
+struct conf;
+
+/*
+ * facectl's subcommands, one file each, and the few things that they share.
+ *
+ * Each gets its own arguments (argv[0] is the subcommand's name) and returns the exit code. What
+ * was asked for goes to standard output and nothing else does; sentences about trouble go to
+ * standard error through ctl_fail().
+ */
+enum ctl_exit {
+    CTL_OK = 0,
+    CTL_FAILED = 1,
+    CTL_USAGE = 2,
+    CTL_NOT_RUNNING = 3,
+    CTL_CONFIG = 78,
+};
+
+int ctl_events(int argc, char **argv);
+int ctl_status(int argc, char **argv);
+int ctl_probe(int argc, char **argv);
+int ctl_models(int argc, char **argv);
+
+/* "facectl events: TEXT" on standard error, redacted; returns the code. */
+int ctl_fail(enum ctl_exit code, const char *command, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/* argp_parse() whose usage lines name "facectl COMMAND" and whose errors exit with 2. */
+void ctl_parse(const struct argp *argp, int argc, char **argv, void *input);
+
+/*
+ * The configuration by which database, models and socket are found; its secrets are not resolved.
+ * file NULL: /etc/faced/faced.conf. Prints what is wrong and returns NULL if it cannot be used.
+ */
+struct conf *ctl_conf(const char *command, const char *file);
+#define CTL_CONF_DEFAULT "/etc/faced/faced.conf"

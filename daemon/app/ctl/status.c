@@ -1,0 +1,143 @@
+#include "app/control.h"
+#include "app/ctl/ctl.h"
+#include "app/ctl/table.h"
+#include "conf/load.h"
+#include "flow/settings.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATIENCE_MS 5000
+
+struct arguments {
+    const char *file;
+    bool json;
+};
+
+static const struct argp_option options[] = {
+        {"config", 'c', "FILE", 0, "The daemon's configuration; default " CTL_CONF_DEFAULT, 0},
+        {"json", 'j', NULL, 0, "One JSON document", 0},
+        {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case 'c': a->file = arg; break;
+    case 'j': a->json = true; break;
+    case ARGP_KEY_ARG: argp_error(state, "'%s': no argument is expected", arg); break;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+static const char *text(const json_t *j, const char *key)
+{
+    const char *s = json_string_value(json_object_get(j, key));
+    return s ? s : "";
+}
+
+static long long number(const json_t *j, const char *key)
+{
+    return (long long)json_number_value(json_object_get(j, key));
+}
+
+/* "45 s", "12 min", "3 h", "9 d": as much as somebody wants to know. */
+static void span(char *dst, size_t size, long long s)
+{
+    if (s < 120)
+        (void)snprintf(dst, size, "%lld s", s);
+    else if (s < 7200)
+        (void)snprintf(dst, size, "%lld min", s / 60);
+    else if (s < 172800)
+        (void)snprintf(dst, size, "%lld h", s / 3600);
+    else
+        (void)snprintf(dst, size, "%lld d", s / 86400);
+}
+
+static void print_head(const json_t *j)
+{
+    char up[32];
+    span(up, sizeof(up), number(j, "uptime_s"));
+    printf("faced %s on %s, process %lld, up %s, %lld MB\n", text(j, "version"), text(j, "node"),
+            number(j, "pid"), up, number(j, "rss_bytes") / 1000000);
+
+    const json_t *broker = json_object_get(j, "broker");
+    if (json_is_null(broker))
+        printf("broker: none configured\n");
+    else if (json_is_true(json_object_get(broker, "connected")))
+        printf("broker: %s, connected since %s\n", text(broker, "url"), text(broker, "since"));
+    else
+        printf("broker: %s, NOT connected since %s: %s\n", text(broker, "url"),
+                text(broker, "since"), text(broker, "trouble"));
+    if (number(j, "outbox_waiting"))
+        printf("outbox: %lld messages wait\n", number(j, "outbox_waiting"));
+    const json_t *database = json_object_get(j, "database");
+    printf("database: %s%s%s\n", text(database, "path"), *text(database, "trouble") ? ", " : "",
+            text(database, "trouble"));
+    if (number(j, "records_lost"))
+        printf("records lost: %lld\n", number(j, "records_lost"));
+    putchar('\n');
+}
+
+static void print_cameras(const json_t *cameras)
+{
+    static const char *const titles[] = {
+            "CAMERA", "STATE", ">FOR", ">PEOPLE", ">FPS", ">LOST", "FORMAT", "TROUBLE"};
+    struct table *t = table_new(titles, sizeof(titles) / sizeof(titles[0]));
+    const char *name;
+    json_t *c;
+    json_object_foreach((json_t *)cameras, name, c)
+    {
+        char since[32];
+        span(since, sizeof(since), number(c, "for_s"));
+        table_add(t, "%s", name);
+        table_add(t, "%s", text(c, "state"));
+        table_add(t, "%s", since);
+        table_add(t, "%lld", number(c, "people"));
+        table_add(t, "%.1f", json_number_value(json_object_get(c, "process_fps")));
+        table_add(t, "%lld", number(c, "frames_lost"));
+        table_add(t, "%s", text(c, "format"));
+        table_add(t, "%s", text(c, "trouble"));
+    }
+    table_print(t);
+    table_free(t);
+}
+
+int ctl_status(int argc, char **argv)
+{
+    static const struct argp argp = {
+            .options = options, .parser = parse, .doc = "Say what the daemon is doing now."};
+    struct arguments a = {0};
+    ctl_parse(&argp, argc, argv, &a);
+
+    struct conf *conf = ctl_conf("status", a.file);
+    if (!conf)
+        return CTL_CONFIG;
+    struct err e = {0};
+    char *answer = NULL;
+    int r = control_call(conf->control, "status", PATIENCE_MS, &answer, &e);
+    conf_free(conf);
+    if (r < 0)
+        return ctl_fail(r == -ENOENT || r == -ECONNREFUSED ? CTL_NOT_RUNNING : CTL_FAILED, "status",
+                "%s", e.text);
+    json_t *j = json_loads(answer, 0, NULL);
+    int code = CTL_OK;
+    if (!json_is_object(j)) {
+        code = ctl_fail(
+                CTL_FAILED, "status", "the daemon's answer is no JSON; is it of this version?");
+    } else if (a.json) {
+        fputs(answer, stdout);
+    } else {
+        print_head(j);
+        print_cameras(json_object_get(j, "cameras"));
+    }
+    json_decref(j);
+    free(answer);
+    return code;
+}

@@ -1,0 +1,363 @@
+#include "app/pipeline.h"
+
+#include "app/camera.h"
+#include "app/pool.h"
+#include "base/mem.h"
+#include "base/mono.h"
+#include "base/thread.h"
+#include "bus/bus.h"
+#include "emit/emitter.h"
+#include "flow/frame.h"
+#include "flow/queue.h"
+#include "flow/slot.h"
+#include "track/tracker.h"
+#include "vision/attrs.h"
+#include "vision/card.h"
+#include "vision/detector.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VISIT_US (MONO_SECOND / 2) /* how late a dead camera's tracks may end */
+
+struct lane {
+    /* set at birth */
+    struct pipeline *pipeline;
+    const struct conf_camera *conf;
+    struct slot *slot;
+    struct turn *turn;
+    struct camera *camera;
+
+    /* owned by the worker that has its turn */
+    struct tracker *tracker;
+    struct emitter *emitter;
+    int width, height;      /* of the last picture */
+    int64_t time_us;        /* its time by the track clock */
+    int64_t wall_offset_us; /* wall time minus track clock */
+    int shown;              /* the count that was last published; -1: none yet */
+
+    atomic_uint_fast64_t looks, faces;
+    atomic_int people;
+};
+
+struct worker {
+    /* set at birth */
+    struct pipeline *pipeline;
+    pthread_t thread;
+    bool started;
+    struct beat beat;
+
+    /* owned by the worker */
+    struct detector *detector;
+    struct attrs *attrs;
+    struct face found[FACES_MAX];
+    struct sightings sightings;
+    struct event *events[EMITTER_EVENTS_MAX];
+};
+
+struct pipeline {
+    /* set at birth */
+    const struct conf *conf;
+    struct queue *to_store;
+    struct bus *bus;
+    struct card *detector_card, *attrs_card;
+    struct traits traits;
+    int n_workers;
+    struct worker *workers;
+    int n_lanes;
+    struct lane **lanes; /* complete before the first worker starts */
+    struct pool *pool;
+    struct worker closer; /* has no thread and no nets: ends what is open when all has stopped */
+
+    atomic_uint_fast64_t looks, faces, estimates;
+    atomic_int_fast64_t detect_us, estimate_us;
+};
+
+/* ------------------------------------------------------------- one visit to a lane --- */
+
+static void publish_count(struct lane *l)
+{
+    /* Nobody is in view of a camera that does not see, though their records go on for a while. */
+    int n = l->camera && camera_online(l->camera) ? emitter_count(l->emitter) : 0;
+    atomic_store(&l->people, n);
+    if (n == l->shown || !l->pipeline->bus)
+        return;
+    l->shown = n;
+    char topic[NAME_SIZE + 8], payload[16];
+    (void)snprintf(topic, sizeof(topic), "%s/count", l->conf->name);
+    (void)snprintf(payload, sizeof(payload), "%d", n);
+    bus_state(l->pipeline->bus, topic, payload);
+}
+
+static unsigned estimates(const struct sightings *s)
+{
+    unsigned n = 0;
+    for (int i = 0; i < s->n; i++)
+        n += s->list[i].estimated;
+    return n;
+}
+
+/* From sightings to events in the store's queue. f NULL: no picture, so nobody can be chosen. */
+static void conclude(struct lane *l, struct worker *w, const struct frame *f, int64_t time_us)
+{
+    struct pipeline *p = l->pipeline;
+    emitter_choose(l->emitter, &w->sightings, time_us);
+    if (f) {
+        int64_t begin = mono_us();
+        attrs_run(w->attrs, f, &w->sightings);
+        atomic_fetch_add(&p->estimate_us, mono_us() - begin);
+        atomic_fetch_add(&p->estimates, estimates(&w->sightings));
+    }
+    size_t n = emitter_step(l->emitter, &w->sightings, l->width, l->height, time_us,
+            l->wall_offset_us, w->events, EMITTER_EVENTS_MAX);
+    for (size_t i = 0; i < n; i++)
+        queue_put(p->to_store, w->events[i]);
+}
+
+/* Leaves out the faces that the configuration does not want; how many are left. */
+static int wanted_sizes(const struct conf_camera *conf, struct face *faces, int n)
+{
+    int left = 0;
+    for (int i = 0; i < n; i++) {
+        float width = faces[i].box.w;
+        if (width >= (float)conf->min_face && (!conf->max_face || width <= (float)conf->max_face))
+            faces[left++] = faces[i];
+    }
+    return left;
+}
+
+/* The time of what is not a picture: where the track clock does not go by itself, it stands. */
+static int64_t track_time(const struct lane *l)
+{
+    return camera_clock_is_mono(l->camera) ? mono_us() : l->time_us;
+}
+
+static void look(struct lane *l, struct worker *w, const struct frame *f)
+{
+    struct pipeline *p = l->pipeline;
+    int64_t time_us = frame_time_us(f);
+    l->width = frame_width(f);
+    l->height = frame_height(f);
+    l->time_us = time_us;
+    l->wall_offset_us = frame_wall_us(f) - time_us;
+
+    int64_t begin = mono_us();
+    int n = 0;
+    if (detector_run(w->detector, f, w->found, &n) < 0)
+        return; /* memory is short: the picture counts as not looked at */
+    n = wanted_sizes(l->conf, w->found, n);
+    atomic_fetch_add(&p->detect_us, mono_us() - begin);
+    atomic_fetch_add(&p->looks, 1);
+    atomic_fetch_add(&p->faces, (unsigned)n);
+    atomic_fetch_add(&l->looks, 1);
+    atomic_fetch_add(&l->faces, (unsigned)n);
+
+    tracker_step(l->tracker, w->found, n, time_us, &w->sightings);
+    conclude(l, w, f, time_us);
+}
+
+static void visit(struct lane *l, struct worker *w)
+{
+    struct frame *f = NULL;
+    int mark = 0;
+    switch (slot_take(l->slot, &f, &mark)) {
+    case SLOT_FRAME:
+        look(l, w, f);
+        frame_unref(f);
+        break;
+    case SLOT_MARK:
+        tracker_end(l->tracker, (enum end_reason)mark, &w->sightings);
+        conclude(l, w, NULL, track_time(l));
+        break;
+    case SLOT_EMPTY:
+        if (camera_clock_is_mono(l->camera)) {
+            int64_t now = mono_us();
+            tracker_tick(l->tracker, now, &w->sightings);
+            conclude(l, w, NULL, now);
+        }
+        break;
+    }
+    publish_count(l);
+}
+
+static void *worker_body(void *arg)
+{
+    struct worker *w = arg;
+    struct pipeline *p = w->pipeline;
+    bool over = false;
+    while (!over) {
+        beat_set(&w->beat, BEAT_WAITING);
+        struct turn *turn = pool_next(p->pool, &over);
+        if (!turn)
+            continue;
+        beat_set(&w->beat, BEAT_WORKING);
+        struct lane *l = turn_owner(turn);
+        visit(l, w);
+        pool_give_back(turn, !slot_empty(l->slot));
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------- birth and death --- */
+
+static int open_models(struct pipeline *p, struct err *e)
+{
+    const struct conf *conf = p->conf;
+    p->detector_card = card_load(conf->models.dir, conf->models.detector, e);
+    p->attrs_card =
+            p->detector_card ? card_load(conf->models.dir, conf->models.attributes, e) : NULL;
+    if (!p->attrs_card)
+        return -1;
+    card_traits(p->detector_card, p->attrs_card, &p->traits);
+    for (int i = 0; i < p->n_workers; i++) {
+        struct worker *w = &p->workers[i];
+        w->detector = detector_open(p->detector_card, e);
+        w->attrs = w->detector ? attrs_open(p->attrs_card, e) : NULL;
+        if (!w->attrs)
+            return -1;
+    }
+    return 0;
+}
+
+struct pipeline *pipeline_new(
+        const struct conf *conf, struct queue *to_store, struct bus *bus, struct err *e)
+{
+    struct pipeline *p = mem_new(1, sizeof(*p));
+    p->conf = conf;
+    p->to_store = to_store;
+    p->bus = bus;
+    p->n_workers = conf->workers;
+    p->workers = mem_new((size_t)p->n_workers, sizeof(*p->workers));
+    for (int i = 0; i < p->n_workers; i++)
+        p->workers[i].pipeline = p;
+    p->pool = pool_new(VISIT_US);
+    if (open_models(p, e) < 0) {
+        pipeline_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void pipeline_free(struct pipeline *p)
+{
+    if (!p)
+        return;
+    for (int i = 0; i < p->n_lanes; i++) {
+        slot_free(p->lanes[i]->slot);
+        tracker_free(p->lanes[i]->tracker);
+        emitter_free(p->lanes[i]->emitter);
+        free(p->lanes[i]);
+    }
+    free(p->lanes);
+    for (int i = 0; i < p->n_workers; i++) {
+        detector_close(p->workers[i].detector);
+        attrs_close(p->workers[i].attrs);
+    }
+    free(p->workers);
+    card_free(p->detector_card);
+    card_free(p->attrs_card);
+    pool_free(p->pool);
+    free(p);
+}
+
+struct lane *pipeline_add(struct pipeline *p, const struct conf_camera *conf)
+{
+    struct lane *l = mem_new(1, sizeof(*l));
+    l->pipeline = p;
+    l->conf = conf;
+    l->turn = pool_add(p->pool, l);
+    l->slot = slot_new(turn_ready, l->turn);
+    l->tracker = tracker_new(&p->conf->track, p->traits.start_score);
+    l->emitter =
+            emitter_new(conf->name, &p->traits, p->conf->certainty, p->conf->database.observations);
+    l->wall_offset_us = mono_wall_us() - mono_us();
+    l->width = l->height = 1;
+    l->shown = -1;
+    p->lanes = mem_grow(p->lanes, (size_t)p->n_lanes + 1, sizeof(struct lane *));
+    p->lanes[p->n_lanes++] = l;
+    return l;
+}
+
+struct slot *lane_slot(struct lane *l)
+{
+    return l->slot;
+}
+
+void lane_attach(struct lane *l, struct camera *c)
+{
+    l->camera = c;
+}
+
+int pipeline_start(struct pipeline *p)
+{
+    for (int i = 0; i < p->n_workers; i++) {
+        struct worker *w = &p->workers[i];
+        char name[32];
+        (void)snprintf(name, sizeof(name), "infer-%d", i);
+        int r = thread_start(&w->thread, name, worker_body, w);
+        if (r < 0)
+            return r;
+        w->started = true;
+    }
+    return 0;
+}
+
+void pipeline_stop(struct pipeline *p)
+{
+    for (int i = 0; i < p->n_lanes; i++)
+        slot_close(p->lanes[i]->slot);
+    pool_stop(p->pool);
+}
+
+int pipeline_join(struct pipeline *p, int timeout_ms)
+{
+    int result = 0;
+    for (int i = 0; i < p->n_workers; i++) {
+        struct worker *w = &p->workers[i];
+        if (w->started && thread_join(w->thread, result ? 0 : timeout_ms) < 0)
+            result = -ETIMEDOUT;
+        else
+            w->started = false;
+    }
+    for (int i = 0; i < p->n_lanes; i++) {
+        struct lane *l = p->lanes[i];
+        if (turn_taken(l->turn))
+            continue;
+        tracker_end(l->tracker, END_SHUTDOWN, &p->closer.sightings);
+        conclude(l, &p->closer, NULL, track_time(l));
+        publish_count(l);
+    }
+    return result;
+}
+
+/* ------------------------------------------------------------- what others may ask --- */
+
+int pipeline_workers(const struct pipeline *p)
+{
+    return p->n_workers;
+}
+
+const struct beat *pipeline_beat(const struct pipeline *p, int worker)
+{
+    return &p->workers[worker].beat;
+}
+
+void pipeline_stats(const struct pipeline *p, struct pipeline_stats *ret)
+{
+    ret->looks = atomic_load(&p->looks);
+    ret->faces = atomic_load(&p->faces);
+    ret->estimates = atomic_load(&p->estimates);
+    ret->detect_us = atomic_load(&p->detect_us);
+    ret->estimate_us = atomic_load(&p->estimate_us);
+}
+
+void lane_stats(const struct lane *l, struct lane_stats *ret)
+{
+    ret->looks = atomic_load(&l->looks);
+    ret->faces = atomic_load(&l->faces);
+    ret->lost = slot_lost(l->slot);
+    ret->people = atomic_load(&l->people);
+}

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "base/err.h"
+#include "flow/event.h"
+#include "flow/settings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bus;
+struct camera;
+struct card;
+struct queue;
+struct slot;
+
+/*
+ * The product in one loop: the longest waiting camera's picture is taken from its slot, faces are
+ * found in it, joined to tracks, looked at where it is worth it, and what that means for the
+ * records goes to the store.
+ *
+ * A camera's part of it is a lane: slot, tracker and emitter. One worker at a time is in a lane,
+ * so tracks see pictures in order without a lock of their own. Each worker has nets of its own.
+ * A lane that gets no pictures is visited twice a second all the same, so that tracks end in
+ * time when a camera is dead.
+ */
+struct pipeline;
+
+/* Loads the nets of every worker, which takes seconds. NULL: the models are not usable, see e. */
+struct pipeline *pipeline_new(
+        const struct conf *, struct queue *to_store, struct bus *, struct err *e);
+void pipeline_free(struct pipeline *p);
+
+/* A lane for one more camera; before pipeline_start(). The camera puts into the slot. */
+struct lane;
+struct lane *pipeline_add(struct pipeline *p, const struct conf_camera *);
+struct slot *lane_slot(struct lane *l);
+void lane_attach(struct lane *l, struct camera *c); /* whose lane it is */
+
+int pipeline_start(struct pipeline *p);
+
+/* No more pictures are taken in; what is in the slots is still worked on. */
+void pipeline_stop(struct pipeline *p);
+
+/*
+ * Waits for the workers, then ends every open record with the reason `shutdown`. -ETIMEDOUT: a
+ * worker hangs; the lanes of the others have been ended.
+ */
+int pipeline_join(struct pipeline *p, int timeout_ms);
+
+int pipeline_workers(const struct pipeline *p);
+const struct beat *pipeline_beat(const struct pipeline *p, int worker);
+
+struct pipeline_stats {
+    uint64_t looks;     /* pictures that the detector saw */
+    uint64_t faces;     /* faces that it found */
+    uint64_t estimates; /* pictures of faces that were classified */
+    int64_t detect_us;  /* time inside the detector, all workers together */
+    int64_t estimate_us;
+};
+void pipeline_stats(const struct pipeline *p, struct pipeline_stats *ret);
+
+struct lane_stats {
+    uint64_t looks, faces, lost;
+    int people; /* in view now */
+};
+void lane_stats(const struct lane *l, struct lane_stats *ret);

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Who is next: shares out many owners of work among few workers.
+ *
+ * Each owner has a turn. It is due at once when somebody calls turn_ready() - its slot has
+ * something - and else a fixed time after its last visit, so that an owner without news is looked
+ * after too. A worker gets the one that has been due for the longest time and that nobody has, so
+ * that a busy owner cannot starve the others, and is alone with it until it gives it back.
+ *
+ * Threads: turns are added before the first worker asks; everything else from any thread.
+ */
+struct pool;
+struct turn;
+
+struct pool *pool_new(int64_t visit_us);
+void pool_free(struct pool *p); /* frees the turns; NULL is fine */
+
+struct turn *pool_add(struct pool *p, void *owner);
+
+/* There is work; void * so that a slot can call it. May be called while the turn is taken. */
+void turn_ready(void *turn);
+
+/* Waits for a turn to be due and takes it. NULL: nothing for a visit's time, or *ret_over. */
+struct turn *pool_next(struct pool *p, bool *ret_over);
+void *turn_owner(const struct turn *t);
+
+/* more: work is left that no turn_ready() will tell of. */
+void pool_give_back(struct turn *t, bool more);
+
+/* What is ready is still given out; then every worker hears that it is over. */
+void pool_stop(struct pool *p);
+
+/* Is a worker with it? Once all workers have been joined: did one of them hang in it? */
+bool turn_taken(struct turn *t);

@@ -1,0 +1,52 @@
+#include "app/ctl/ctl.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *does;
+} commands[] = {
+        {"events", ctl_events, "the people seen"},
+        {"status", ctl_status, "what the daemon is doing now"},
+        {"probe", ctl_probe, "can this camera be used?"},
+        {"models", ctl_models, "the model cards: licence, ages, accuracy, checksum"},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int usage(FILE *to)
+{
+    fputs("Usage: facectl COMMAND [OPTION...]\n\n", to);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].does);
+    fputs("\n`facectl COMMAND --help` lists its options; `facectl --version` prints the version.\n"
+          "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the daemon is not running, 78 bad "
+          "configuration.\n",
+            to);
+    return to == stderr ? CTL_USAGE : 0;
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "");
+    log_open(LEVEL_ERROR);
+    if (argc < 2)
+        return usage(stderr);
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return usage(stdout);
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        puts("facectl " FACED_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    fprintf(stderr, "facectl: there is no command '%s'; `facectl --help` lists them\n", name);
+    return CTL_USAGE;
+}

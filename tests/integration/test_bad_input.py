@@ -1,0 +1,186 @@
+"""Bad input gets one clear sentence with the way out and the right exit code; nothing is lost."""
+import os
+import shutil
+import sqlite3
+import subprocess
+
+import pytest
+
+import house
+
+
+def faced(conf, *args, env=None):
+    r = subprocess.run([house.tool("faced"), "-c", str(conf), *args], capture_output=True,
+                       text=True, errors="replace", timeout=house.PATIENCE,
+                       env={**os.environ, "FACED_MODELS": house.MODELS, **(env or {})})
+    return r.returncode, r.stdout, r.stderr
+
+
+def write(tmp_path, text):
+    path = tmp_path / "faced.conf"
+    path.write_text(text) if isinstance(text, str) else path.write_bytes(text)
+    return path
+
+
+GOOD = 'cameras: ( { name = "door"; url = "rtsp://192.0.2.7/stream2"; } );\n'
+
+
+@pytest.mark.parametrize("text, expected", [
+    ('cameras: ( { name = "door"; url = "rtsp://h/x"; fsp = 5.0; } );', r"fsp.*fps"),
+    ('cameras: ( { name = "door"; url = "rtsp://h/x"; fps = 50; } );', "0.5 to 30"),
+    ('cameras: ( { name = "door"; url = "rtsp://h/x"; fps = "fast"; } );', "number"),
+    ('cameras: ( { name = "Front Door"; url = "rtsp://h/x"; } );', "a-z 0-9 _ -"),
+    ('cameras: ( { name = "door"; } );', "url"),
+    ('cameras: ( { url = "rtsp://h/x"; } );', "name"),
+    ('cameras: ( { name = "a"; url = "rtsp://h/x"; }, { name = "a"; url = "rtsp://h/y"; } );',
+     "taken by"),
+    ('cameras: ( { name = "a"; url = "ftp://h/x"; } );', "rtsp"),
+    ('cameras = 5;', "list"),
+    ('cameras: ( { name = ; url = "rtsp://h/x"; } );', "syntax"),
+    (GOOD + 'mqtt: { url = "http://broker"; };', "mqtt://"),
+    (GOOD + 'track: { lost = "soon"; };', "500ms|duration|3s"),
+    (GOOD + 'mqtt: { url = "mqtt://h"; password = "${file:nobody-has-this}"; };',
+     "nobody-has-this"),
+    (GOOD + 'mqtt: { url = "mqtt://h"; password = "${env:NOBODY_HAS_THIS}"; };',
+     "NOBODY_HAS_THIS"),
+    (b"\x00\xff\xfe\x01 random bytes \x80", r"faced\.conf"),
+    ("", "camera"),
+])
+def test_bad_configuration(tmp_path, text, expected):
+    import re
+    conf = write(tmp_path, text)
+    for args in (("--check-config",), ()):
+        code, _, said = faced(conf, *args)
+        assert code == 78, said
+        assert len(said.strip().splitlines()) == 1, said
+        assert str(conf) in said and re.search(expected, said), said
+
+
+def test_the_line_of_the_mistake_is_named(tmp_path):
+    conf = write(tmp_path, 'node = "x";\n\ncameras: (\n { name = "door";\n   url = "rtsp://h/x";\n'
+                           '   fps = 99.5; }\n);\n')
+    code, _, said = faced(conf, "--check-config")
+    assert code == 78 and f"{conf}:6: " in said
+
+
+def test_missing_configuration(tmp_path):
+    code, _, said = faced(tmp_path / "none.conf")
+    assert code == 78 and "none.conf" in said and "No such file" in said
+
+
+def test_good_configuration(tmp_path):
+    code, out, said = faced(write(tmp_path, GOOD), "--check-config")
+    assert (code, said) == (0, "") and "1 camera" in out
+
+
+def test_wrong_usage(tmp_path):
+    for args in (["--bogus"], ["--once", "many"], ["stray"]):
+        r = subprocess.run([house.tool("faced")] + args, capture_output=True, text=True)
+        assert r.returncode == 2 and r.stderr
+    r = subprocess.run([house.tool("facectl"), "evnets"], capture_output=True, text=True)
+    assert r.returncode == 2 and "evnets" in r.stderr
+
+
+def start_with(tmp_path, camera, **keys):
+    conf = write(tmp_path, house.config(str(tmp_path / "faced.db"), str(tmp_path / "c.sock"),
+                                        {"door": {"url": str(camera), **keys}}, None))
+    return conf
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("kind, expected", [
+    ("missing", "No such file|not there|does not exist|no such file"),
+    ("text", "not a video|text|no video"),
+    ("directory", "directory|folder"),
+    ("random", "video"),
+])
+def test_file_that_is_no_video(tmp_path, kind, expected):
+    import re
+    path = tmp_path / "camera.mp4"
+    if kind == "text":
+        path.write_text("Dear Sir or Madam,\n" * 500)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "random":
+        path.write_bytes(os.urandom(100000))
+    code, _, said = faced(start_with(tmp_path, path, pace="max"), "--once", "0")
+    assert code == 1, said
+    complaints = [x for x in said.splitlines() if x.startswith("error camera: door:")]
+    assert len(complaints) == 1 and re.search(expected, complaints[0]), said
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("damage", ["truncated", "text", "missing", "no card"])
+def test_model_that_is_none(tmp_path, damage):
+    models = tmp_path / "models"
+    shutil.copytree(house.MODELS, models, symlinks=False)
+    net = next(p for p in models.glob("*yunet*.onnx") if p.name in (models / "yunet.card.json")
+               .read_text())
+    if damage == "truncated":
+        data = net.read_bytes()
+        net.write_bytes(data[:len(data) // 2])
+    elif damage == "text":
+        net.write_text("not a model\n")
+    elif damage == "missing":
+        net.unlink()
+    else:
+        net = models / "yunet.card.json"
+        net.unlink()
+    conf = start_with(tmp_path, house.media_of("classroom"), pace="max")
+    code, _, said = faced(conf, "--once", "0", env={"FACED_MODELS": str(models)})
+    assert code == 1
+    errors = [x for x in said.splitlines() if x.startswith("error")]
+    assert len(errors) == 1 and net.name in errors[0], said
+
+
+@pytest.mark.models
+def test_database_that_is_none_is_moved_aside(tmp_path):
+    database = tmp_path / "faced.db"
+    database.write_bytes(os.urandom(8192))
+    before = database.read_bytes()
+    code, _, said = faced(start_with(tmp_path, house.media_of("classroom"), pace="max"),
+                          "--once", "0")
+    assert code == 0, said
+    aside = [p for p in tmp_path.iterdir() if "damaged" in p.name]
+    assert len(aside) == 1 and aside[0].read_bytes() == before
+    assert aside[0].name in said
+    assert sqlite3.connect(database).execute("SELECT count(*) FROM faces").fetchone() == (4,)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("kind", ["directory missing", "is a directory", "other program's"])
+def test_database_that_cannot_be_used(tmp_path, kind):
+    conf = start_with(tmp_path, house.media_of("classroom"), pace="max")
+    database = tmp_path / "faced.db"
+    if kind == "directory missing":
+        conf.write_text(conf.read_text().replace(str(database), str(tmp_path / "no/faced.db")))
+    elif kind == "is a directory":
+        database.mkdir()
+    else:
+        db = sqlite3.connect(database)
+        db.execute("CREATE TABLE accounts (name TEXT)")
+        db.commit()
+        db.close()
+    before = sorted(p.name for p in tmp_path.iterdir())
+    code, _, said = faced(conf, "--once", "0")
+    assert code == 1
+    errors = [x for x in said.splitlines() if x.startswith("error")]
+    assert len(errors) == 1 and "faced.db" in errors[0], said
+    assert [n for n in sorted(p.name for p in tmp_path.iterdir()) if "lock" not in n] == before
+
+
+@pytest.mark.models
+def test_full_disk_is_a_state(running, tmp_path):
+    """The file may not grow any more: the daemon says so once, goes on, and stops cleanly."""
+    daemon = house.Daemon(tmp_path, {"room": {"url": house.media_of("classroom"), "pace": "max",
+                                              "loop": True}}, start=False)
+    house.Process.__init__(daemon, ["/bin/bash", "-c", 'trap "" XFSZ; ulimit -f 200; exec "$@"',
+                                    "-", house.tool("faced"), "-c", daemon.conf],
+                           env={"FACED_MODELS": house.MODELS})
+    running(daemon)
+    trouble = r"^(warning|error) store: .*(full|I/O|write)"
+    daemon.wait_line(trouble, timeout=60)
+    assert "database" in daemon.ctl("status", "--json").stdout
+    assert daemon.stop() == 0
+    assert 1 <= daemon.count(trouble) <= 3
+    assert daemon.integrity() == "ok"

@@ -1,0 +1,19 @@
+/*
+ * Preloaded into the daemon: a name server that never answers for names under ".invalid". All
+ * other names are resolved as ever.
+ */
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+
+int getaddrinfo(const char *restrict node, const char *restrict service,
+        const struct addrinfo *restrict hints, struct addrinfo **restrict res)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    size_t n = node ? strlen(node) : 0;
+    while (n > 8 && strcmp(node + n - 8, ".invalid") == 0)
+        pause();
+    return real(node, service, hints, res);
+}
