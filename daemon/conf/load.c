@@ -17,9 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WHERE       64 /* "cameras[123]" */
+#define WHERE                 64 /* "cameras[123]" */
 #define WORKERS_BY_THEMSELVES 8
-#define URL_SHOWN   (4096 * 3)
+#define URL_SHOWN             (4096 * 3)
 
 /* One load; lives on the stack of conf_load(). */
 struct loader {

@@ -4,7 +4,7 @@
 # Each clip becomes OUT/NAME.mkv: H.264 as a camera sends it - no B-frames, a key frame each second
 # - with a second of black before and a minute of black after it. The black is sent slowly, so the
 # file stays small; a camera that serves the file shows the people once, and then an empty room.
-# Of one-by-one-person-detection.mp4, which is long, it is an excerpt of 20 s. Besides:
+# Of one-by-one-person-detection.mp4, which is long, it is an excerpt of 10 s. Besides:
 #     black.mkv          two minutes of nothing
 #     black.mkv          an empty room for three minutes
 #     h265.mkv mjpeg.mkv one clip in these codecs
