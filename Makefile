@@ -104,6 +104,8 @@ deps: ; @sh tests/tools/deps.sh build models demo
 # ------------------------------------------------------------- tests ---
 CHECK = BUILD=$(OUT) FACED_MODE=$(MODE) FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/check.py
 
+tests: $(TESTS)
+
 # The gate for every commit: under a minute.
 quick: layers style golden-check $(TESTS)
 	@$(CHECK) --unit $(TESTS)
@@ -139,13 +141,19 @@ tsan:
 	@$(CHECK) --unit $(TSAN:%=$(OUT)/tsan/tests/test_%)
 TSAN := slot queue stop pool
 
+# What each stage costs alone, and the whole; on a picture of a camera and on one of full HD.
+bench: deps
+	@$(MAKE) --no-print-directory all tools clips
+	@$(OUT)/bench $(MODELS) $(OUT)/clips/long.mkv $(OUT)/faced
+	@echo; $(OUT)/bench $(MODELS) $(OUT)/clips/long-1080p.mkv $(OUT)/faced
+
 demo: deps
 	@$(MAKE) --no-print-directory all tools clips
 	@BUILD=$(OUT) FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/demo.py
 
 clean: ; rm -rf $(OUT)
 
-.PHONY: all tests tools models clips deps quick layers style check scenarios asan tsan demo golden golden-check clean
+.PHONY: all tests tools models clips deps quick layers style check scenarios asan tsan bench demo golden golden-check clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d)

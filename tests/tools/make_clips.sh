@@ -12,6 +12,7 @@
 #     plain.mkv          the same clip without black, in H.264: every frame is known
 #     long.mkv           ten seconds and more without black, in H.264
 #     long-h265.mkv      the same in H.265
+#     long-1080p.mkv     the same in full HD, some 4 Mbit/s
 #     resize.h264        a stream whose size changes twice
 #     rotten.mp4         cut off in the middle of its index
 # WANTED: make only these (names without their ending). What is there and newer than its medium and
@@ -95,6 +96,8 @@ due "$out/mjpeg.mkv" "$book" && plain "$out/mjpeg.mkv" "-i $book" "$mjpeg -huffm
 due "$out/torn.mkv" "$book" && plain "$out/torn.mkv" "-i $book" "$mjpeg -huffman optimal"
 due "$out/long.mkv" "$heads" && plain "$out/long.mkv" "-i $heads" "$h264"
 due "$out/long-h265.mkv" "$heads" && plain "$out/long-h265.mkv" "-i $heads" "$h265"
+due "$out/long-1080p.mkv" "$heads" &&
+    plain "$out/long-1080p.mkv" "-i $heads -vf scale=1920:1080" "${h264%-crf*} -b:v 4M ${h264#*-crf 18}"
 if due "$out/resize.h264" "$book" && [ -e "$room" ]; then
     plain "$out/resize-a.h264" "-r 25 -i $book -t 2" "$h264"
     plain "$out/resize-b.h264" "-r 25 -i $room -t 2" "$h264"
