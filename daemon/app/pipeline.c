@@ -270,7 +270,7 @@ struct lane *pipeline_add(struct pipeline *p, const struct conf_camera *conf)
     l->conf = conf;
     l->turn = pool_add(p->pool, l);
     l->slot = slot_new(turn_ready, l->turn);
-    l->tracker = tracker_new(&p->conf->track, p->traits.start_score);
+    l->tracker = tracker_new(&p->conf->track, p->traits.start_score, p->traits.start_eyes);
     l->emitter =
             emitter_new(conf->name, &p->traits, p->conf->certainty, p->conf->database.observations);
     l->wall_offset_us = mono_wall_us() - mono_us();
@@ -325,7 +325,7 @@ int pipeline_join(struct pipeline *p, int timeout_ms)
     for (int i = 0; i < p->n_lanes; i++) {
         struct lane *l = p->lanes[i];
         if (turn_taken(l->turn))
-            continue;
+            continue; /* a worker hangs in it, who may come back at any time */
         tracker_end(l->tracker, END_SHUTDOWN, &p->closer.sightings);
         conclude(l, &p->closer, NULL, track_time(l));
         publish_count(l);

@@ -82,6 +82,8 @@ struct traits {
     char detector[33], attributes[33]; /* the cards' names */
     float start_score;                 /* a detection so sure begins a track; the detector gives
                                           out less sure ones too, and they only continue one */
+    float start_eyes;                  /* and its eyes are so far apart, in widths of the box: the
+                                          side of a head turned away begins none; 0: any do */
     float age_min, age_max;            /* ages that the model learned; outside: out_of_range */
     /* Standard deviation of the error in years at given estimated ages, rising; none: the card
      * was never measured, and no probability is given. Between them it is interpolated. */

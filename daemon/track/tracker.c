@@ -38,7 +38,7 @@ struct track {
 
 struct tracker {
     struct conf_track conf;
-    float start_score;
+    float start_score, start_eyes;
     uint64_t last_id;
 
     int64_t now_us;
@@ -59,7 +59,7 @@ struct tracker {
     float cost[FACES_MAX * SIGHTINGS_MAX];
 };
 
-struct tracker *tracker_new(const struct conf_track *conf, float start_score)
+struct tracker *tracker_new(const struct conf_track *conf, float start_score, float start_eyes)
 {
     struct tracker *t = mem_new(1, sizeof(*t));
     t->conf = *conf;
@@ -68,6 +68,7 @@ struct tracker *tracker_new(const struct conf_track *conf, float start_score)
     if (t->conf.confirm > CONFIRM_MAX)
         t->conf.confirm = CONFIRM_MAX;
     t->start_score = start_score;
+    t->start_eyes = start_eyes;
     return t;
 }
 
@@ -257,6 +258,18 @@ static void take_faces(struct tracker *t, const struct face *faces, int n)
     }
 }
 
+/* Sure enough to begin a track, and to confirm one: a head from behind or from the far side is
+ * found now and then with a high score, but with its eyes in one place. */
+static bool is_sure(const struct tracker *t, const struct face *f)
+{
+    if (f->score < t->start_score)
+        return false;
+    if (!f->has_marks)
+        return true;
+    const struct point *right = &f->mark[LANDMARK_RIGHT_EYE], *left = &f->mark[LANDMARK_LEFT_EYE];
+    return hypotf(left->x - right->x, left->y - right->y) >= t->start_eyes * f->box.w;
+}
+
 static void find(struct tracker *t, struct track *k, int f)
 {
     const struct face *face = &t->faces[f];
@@ -266,7 +279,7 @@ static void find(struct tracker *t, struct track *k, int f)
     k->last_us = k->there_us = t->now_us;
     k->missed = 0;
     k->found = true;
-    if (face->score >= t->start_score)
+    if (is_sure(t, face))
         k->sure |= 1;
 }
 
@@ -290,7 +303,7 @@ static void match(struct tracker *t, enum pass pass)
 {
     int rows = 0, cols = 0;
     for (int f = 0; f < t->n_faces; f++) {
-        bool sure = t->faces[f].score >= t->start_score;
+        bool sure = is_sure(t, &t->faces[f]);
         if (t->track_of[f] < 0 && sure == (pass != PASS_UNSURE))
             t->row_face[rows++] = f;
     }
@@ -328,7 +341,7 @@ static void miss(struct tracker *t, uint64_t within, struct sightings *ret)
 static void begin(struct tracker *t, int room)
 {
     for (int f = 0; f < t->n_faces && t->n < room; f++) {
-        if (t->track_of[f] >= 0 || t->faces[f].score < t->start_score)
+        if (t->track_of[f] >= 0 || !is_sure(t, &t->faces[f]))
             continue;
         struct track *k = &t->tracks[t->n];
         *k = (struct track){

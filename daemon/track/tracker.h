@@ -26,8 +26,11 @@
  */
 struct tracker;
 
-/* start_score: a detection at least so sure begins a track. conf->confirm counts up to 32. */
-struct tracker *tracker_new(const struct conf_track *conf, float start_score);
+/*
+ * start_score, start_eyes: a detection is sure when its score is at least so high and, where it has
+ * landmarks, its eyes are at least so many widths of its box apart. conf->confirm counts up to 32.
+ */
+struct tracker *tracker_new(const struct conf_track *conf, float start_score, float start_eyes);
 void tracker_free(struct tracker *t);
 
 /* A picture was looked at. Boxes that are not finite or not positive are ignored, and of two

@@ -214,6 +214,7 @@ static void read_age_error(struct reader *r, json_t *root, struct traits *t)
 static void read_detector(struct reader *r, json_t *root, struct card *c)
 {
     c->start_score = (float)number(r, root, "start_score", 0.01, 1);
+    c->start_eyes = (float)number(r, root, "start_eyes", 0, 1);
     c->keep_score = (float)number(r, root, "keep_score", 0.01, 1);
     c->overlap = (float)number(r, root, "overlap", 0, 1);
     if (c->keep_score > c->start_score)
@@ -273,7 +274,7 @@ static void read_card(struct reader *r, json_t *root, const char *dir, struct ca
         bad(r, "kind", "must be \"detector\" or \"attributes\"");
     free(kind);
     char *keys = mem_format("%s %s", common_keys,
-            c->kind == CARD_DETECTOR ? "start_score keep_score overlap"
+            c->kind == CARD_DETECTOR ? "start_score start_eyes keep_score overlap"
                                      : "crop outputs ages age_error gender_measured");
     only(r, root, "such a card", keys);
     free(keys);
@@ -382,6 +383,7 @@ void card_traits(const struct card *detector, const struct card *attributes, str
     (void)snprintf(ret->detector, sizeof(ret->detector), "%s", detector->name);
     (void)snprintf(ret->attributes, sizeof(ret->attributes), "%s", attributes->name);
     ret->start_score = detector->start_score;
+    ret->start_eyes = detector->start_eyes;
     ret->age_min = attributes->age_min;
     ret->age_max = attributes->age_max;
 }

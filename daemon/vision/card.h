@@ -53,7 +53,8 @@ struct card {
     } input;
 
     /* detectors */
-    float start_score; /* a detection so sure begins a track */
+    float start_score; /* a detection so sure begins a track ... */
+    float start_eyes;  /* ... if its eyes are so far apart, in widths of the box */
     float keep_score;  /* and so sure continues one; others are not given out */
     float overlap;     /* two boxes that share more of their union are one face */
 

@@ -8,6 +8,7 @@ import house  # noqa: E402
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: needs the whole machine")
     config.addinivalue_line("markers", "models: needs the models and clips of the catalogue")
 
 

@@ -174,12 +174,12 @@ static void bench_detect(const struct clip *clip, const struct card *card, struc
     print(&r);
 }
 
-static void bench_track(const struct clip *clip, const struct faces *found, float start_score)
+static void bench_track(const struct clip *clip, const struct faces *found, const struct card *card)
 {
     static struct row r = {.stage = "track", .unit = "a picture"};
     static struct sightings sightings;
     struct conf_track conf = {.confirm = 3, .lost_us = 3 * MONO_SECOND};
-    struct tracker *t = tracker_new(&conf, start_score);
+    struct tracker *t = tracker_new(&conf, card->start_score, card->start_eyes);
     int faces = 0;
     for (int i = 0; i < clip->n; i++) {
         int64_t begin = cpu_us();
@@ -336,7 +336,7 @@ int main(int argc, char **argv)
     bench_decode(argv[2], &clip);
     bench_scale(&clip);
     bench_detect(&clip, detector, found);
-    bench_track(&clip, found, detector->start_score);
+    bench_track(&clip, found, detector);
     bench_classify(&clip, found, attributes);
     bench_store(directory);
     print_whole(&whole, clip.seconds);

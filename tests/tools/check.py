@@ -55,10 +55,17 @@ def run_unit(programs, tally):
 
 
 def run_scenarios(tally, extra):
+    """Most scenarios wait for a camera's time to pass, so three run at once. Those that need the
+    whole machine are marked `alone` and come after them."""
+    tally_pytest(tally, ["-m", "not alone", "-n", "3"] + extra)
+    tally_pytest(tally, ["-m", "alone"] + extra)
+
+
+def tally_pytest(tally, arguments):
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
-        command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rfE", "--durations=8",
+        command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rfE", "--durations=5",
                    "-p", "no:cacheprovider", f"--junitxml={report.name}",
-                   os.path.join(TOP, "tests/integration")] + extra
+                   os.path.join(TOP, "tests/integration")] + arguments
         code = subprocess.run(command, stdin=subprocess.DEVNULL, cwd=TOP).returncode
         try:
             cases = list(xml.parse(report.name).iter("testcase"))

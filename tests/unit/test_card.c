@@ -63,7 +63,7 @@ static int setup(void **state)
             "{\"name\": \"m\", \"kind\": \"detector\", \"engine\": \"yunet\", \"files\": "
             "[{\"role\": \"weights\", \"name\": \"m.onnx\", \"sha256\": \"" SUM "\"}], "
             "\"input\": {\"max_side\": 640, \"mean\": [0, 0, 0], \"scale\": 1, \"swap_rb\": false},"
-            "\"start_score\": 0.7, \"keep_score\": 0.4, \"overlap\": 0.3, %s",
+            "\"start_score\": 0.7, \"start_eyes\": 0.2, \"keep_score\": 0.4, \"overlap\": 0.3, %s",
             people);
     (void)snprintf(attributes, sizeof(attributes),
             "{\"name\": \"m\", \"kind\": \"attributes\", \"engine\": \"years\", \"files\": "
@@ -114,6 +114,7 @@ static void a_good_card_is_read(void **state)
     assert_string_equal(t.detector, "m");
     assert_string_equal(t.attributes, "m");
     assert_float_equal(t.start_score, 0.7f, 1e-6f);
+    assert_float_equal(t.start_eyes, 0.2f, 1e-6f);
     assert_float_equal(t.age_max, 75, 0);
     assert_int_equal(t.n_age_error, 2);
     assert_float_equal(t.age_error[1].sd, 6.5f, 1e-6f);

@@ -151,7 +151,7 @@ static bool perform(
         const struct person *cast, int n, float fps, float phase, float missed, float until)
 {
     struct play play = {.cast = cast, .n = n, .missed = missed, .tremble = 0.04f};
-    play.t = tracker_new(&conf, 0.7f);
+    play.t = tracker_new(&conf, 0.7f, 0.22f);
     for (int i = 0; ((float)i + phase) / fps < until; i++)
         look(&play, ((float)i + phase) / fps);
     tracker_free(play.t);
@@ -331,7 +331,7 @@ static const struct sighting *only(void)
 
 static struct tracker *with_one_person(int64_t *ret_ms)
 {
-    struct tracker *t = tracker_new(&conf, 0.7f);
+    struct tracker *t = tracker_new(&conf, 0.7f, 0.22f);
     struct face f = at(100, SURE);
     for (*ret_ms = 0; *ret_ms <= 1000; *ret_ms += 200)
         step(t, *ret_ms, &f, 1);
@@ -340,10 +340,41 @@ static struct tracker *with_one_person(int64_t *ret_ms)
     return t;
 }
 
+/* A head seen from the far side: a good score, but both eyes in nearly one place. */
+static struct face turned_away(float x)
+{
+    struct face f = at(x, SURE);
+    f.has_marks = true;
+    f.mark[LANDMARK_RIGHT_EYE] = (struct point){x, 50};
+    f.mark[LANDMARK_LEFT_EYE] = (struct point){x + 0.1f * f.box.w, 50};
+    return f;
+}
+
+static void a_head_turned_away_begins_nobody_and_continues_somebody(void **state)
+{
+    (void)state;
+    struct face away = turned_away(100);
+    struct tracker *t = tracker_new(&conf, 0.7f, 0.22f);
+    for (int64_t ms = 0; ms <= 3000; ms += 200) {
+        step(t, ms, &away, 1);
+        assert_int_equal(all.n, 0);
+    }
+    tracker_free(t);
+
+    int64_t ms;
+    t = with_one_person(&ms);
+    for (int i = 0; i < 25; i++) {
+        step(t, ms += 200, &away, 1);
+        assert_int_equal(only()->state, TRACK_CONFIRMED);
+        assert_true(only()->found);
+    }
+    tracker_free(t);
+}
+
 static void three_detections_within_a_second_confirm(void **state)
 {
     (void)state;
-    struct tracker *t = tracker_new(&conf, 0.7f);
+    struct tracker *t = tracker_new(&conf, 0.7f, 0.22f);
     struct face f = at(100, SURE);
     step(t, 0, &f, 1);
     step(t, 200, NULL, 0);
@@ -356,7 +387,7 @@ static void three_detections_within_a_second_confirm(void **state)
     assert_true(only()->found && only()->first_us == 0 && only()->last_us == SECOND);
     tracker_free(t);
 
-    t = tracker_new(&conf, 0.7f);
+    t = tracker_new(&conf, 0.7f, 0.22f);
     for (int i = 0; i < 30; i++) { /* never three in a second */
         step(t, 200 * i, i % 4 == 0 ? &f : NULL, i % 4 == 0);
         for (int k = 0; k < all.n; k++)
@@ -368,7 +399,7 @@ static void three_detections_within_a_second_confirm(void **state)
 static void slow_sampling_confirms_within_one_picture_more(void **state)
 {
     (void)state;
-    struct tracker *t = tracker_new(&conf, 0.7f);
+    struct tracker *t = tracker_new(&conf, 0.7f, 0.22f);
     struct face f = at(100, SURE);
     step(t, 0, &f, 1);
     step(t, 2000, NULL, 0);
@@ -382,7 +413,7 @@ static void slow_sampling_confirms_within_one_picture_more(void **state)
 static void an_unsure_detection_continues_and_never_begins(void **state)
 {
     (void)state;
-    struct tracker *t = tracker_new(&conf, 0.7f);
+    struct tracker *t = tracker_new(&conf, 0.7f, 0.22f);
     struct face f = at(100, UNSURE);
     for (int i = 0; i < 10; i++)
         step(t, 200 * i, &f, 1);
@@ -470,7 +501,7 @@ static void a_dead_camera_ends_its_people(void **state)
 static void a_camera_of_few_pictures_is_not_dead(void **state)
 {
     (void)state;
-    struct tracker *t = tracker_new(&conf, 0.7f);
+    struct tracker *t = tracker_new(&conf, 0.7f, 0.22f);
     struct face f = at(100, SURE);
     for (int i = 0; i < 8; i++)
         step(t, 4000 * i, &f, 1);
@@ -525,7 +556,7 @@ static void the_end_ends_all(void **state)
 static void two_boxes_on_one_face_are_one(void **state)
 {
     (void)state;
-    struct tracker *t = tracker_new(&conf, 0.7f);
+    struct tracker *t = tracker_new(&conf, 0.7f, 0.22f);
     struct face twice[] = {at(100, SURE), at(108, SURE - 0.1f), at(100, SURE - 0.05f)};
     twice[2].box = (struct box){104, 110, 20, 20};
     for (int i = 0; i < 20; i++) {
@@ -555,7 +586,7 @@ static void a_step_of_the_clock_breaks_nothing(void **state)
 static void a_crowd_is_bounded_and_complete(void **state)
 {
     (void)state;
-    struct tracker *t = tracker_new(&conf, 0.7f);
+    struct tracker *t = tracker_new(&conf, 0.7f, 0.22f);
     static struct face crowd[FACES_MAX];
     for (int i = 0; i < FACES_MAX; i++)
         crowd[i] =
@@ -596,7 +627,7 @@ static void whatever_comes_tracks_live_once(void **state)
     };
     char *life = calloc(MANY, 1); /* 1 begun, 2 confirmed, 3 gone */
     assert_non_null(life);
-    struct tracker *t = tracker_new(&conf, 0.7f);
+    struct tracker *t = tracker_new(&conf, 0.7f, 0.22f);
     static struct face faces[FACES_MAX + 8];
     int64_t now = 0;
     uint64_t last = 0;
@@ -651,6 +682,7 @@ int main(void)
             cmocka_unit_test(the_next_one_at_the_same_place_is_another),
             cmocka_unit_test(the_next_one_at_the_other_door_is_another),
             cmocka_unit_test(three_detections_within_a_second_confirm),
+            cmocka_unit_test(a_head_turned_away_begins_nobody_and_continues_somebody),
             cmocka_unit_test(slow_sampling_confirms_within_one_picture_more),
             cmocka_unit_test(an_unsure_detection_continues_and_never_begins),
             cmocka_unit_test(gone_when_looked_for_long_enough),
