@@ -102,7 +102,7 @@ clips: models
 deps: ; @sh tests/tools/deps.sh build models demo
 
 # ------------------------------------------------------------- tests ---
-CHECK = BUILD=$(OUT) FACED_MODE=$(MODE) FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/check.py
+CHECK = LSAN_OPTIONS=suppressions=$(CURDIR)/tests/tools/lsan.supp:print_suppressions=0 BUILD=$(OUT) FACED_MODE=$(MODE) FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/check.py
 
 tests: $(TESTS)
 
@@ -135,11 +135,14 @@ scenarios:
 	$(CHECK) --unit $(TESTS) --scenarios $(if $(ONLY),--pytest=-k --pytest='$(ONLY)')
 
 # The same suite under the sanitizers; the threaded modules under ThreadSanitizer.
-asan: ; @$(MAKE) --no-print-directory MODE=asan check
+asan:
+	@sh tests/tools/deps.sh build models demo check
+	@$(MAKE) --no-print-directory MODE=asan all tests tools golden-check scenarios WERROR=-Werror
 tsan:
-	@$(MAKE) --no-print-directory MODE=tsan tests WERROR=-Werror
+	@$(MAKE) --no-print-directory MODE=tsan tsan-tests WERROR=-Werror
 	@$(CHECK) --unit $(TSAN:%=$(OUT)/tsan/tests/test_%)
-TSAN := slot queue stop pool
+TSAN := slot queue stop thread log redact frame pool pipeline camera store bus
+tsan-tests: $(TSAN:%=$(B)/tests/test_%)
 
 # What each stage costs alone, and the whole; on a picture of a camera and on one of full HD.
 bench: deps
@@ -153,7 +156,8 @@ demo: deps
 
 clean: ; rm -rf $(OUT)
 
-.PHONY: all tests tools models clips deps quick layers style check scenarios asan tsan bench demo golden golden-check clean
+.PHONY: all tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench demo golden golden-check clean
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d)
+-include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d) \
+    $(patsubst tests/fakes/%.c,$(B)/tests/fakes/%.d,$(wildcard tests/fakes/*.c))

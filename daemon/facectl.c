@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,14 @@ static int usage(FILE *to)
     return to == stderr ? CTL_USAGE : 0;
 }
 
+/* What was printed must have arrived: whoever reads it would take a part for the whole. */
+static int finish(int code, const char *name)
+{
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || code != CTL_OK)
+        return code;
+    return ctl_fail(CTL_FAILED, name, "cannot write to standard output: %s", err_name(errno));
+}
+
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
@@ -45,7 +54,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(commands[i].name, name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return finish(commands[i].run(argc - 1, argv + 1), name);
     }
     fprintf(stderr, "facectl: there is no command '%s'; `facectl --help` lists them\n", name);
     return CTL_USAGE;

@@ -34,7 +34,9 @@ static const struct argp_option options[] = {
         {"dump-config", OPTION_DUMP, NULL, 0,
                 "Print the effective configuration, secrets redacted, and leave", 0},
         {"once", OPTION_ONCE, "N", 0,
-                "Stop after N sampled frames of each camera; 0: when every file source has ended",
+                "Stop after N sampled frames of each camera, however long that takes; 0: when "
+                "every file "
+                "source has ended",
                 0},
         {0},
 };
@@ -81,7 +83,21 @@ static void block_signals(void)
     sigdelset(&all, SIGFPE);
     sigdelset(&all, SIGILL);
     sigdelset(&all, SIGABRT);
+    /* And those by which a person at a terminal acts on a job. */
+    sigdelset(&all, SIGQUIT);
+    sigdelset(&all, SIGTSTP);
+    sigdelset(&all, SIGTTIN);
+    sigdelset(&all, SIGTTOU);
     pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
+/* What was printed must have arrived: a full disk is no success. */
+static int finish_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_SUCCESS;
+    log_error("main", "cannot write to standard output: %s", err_name(errno));
+    return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -104,7 +120,7 @@ int main(int argc, char **argv)
                     conf->n_cameras == 1 ? "" : "s");
         conf_free(conf);
         redact_clear();
-        return EXIT_SUCCESS;
+        return finish_output();
     }
 
     block_signals();

@@ -12,6 +12,7 @@
 #include "base/backoff.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/redact.h"
 #include "base/stop.h"
 #include "base/thread.h"
 #include "bus/bus.h"
@@ -20,6 +21,7 @@
 #include "flow/slot.h"
 #include "sample/sampler.h"
 #include "source/decoder.h"
+#include "source/origin.h"
 #include "source/source.h"
 
 #include <errno.h>
@@ -31,6 +33,7 @@
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
 #define STEADY_US      (10 * MONO_SECOND) /* streamed so long: the next trouble is a new one */
+#define LOOP_PAUSE_MS  20 /* so that a file of one picture does not keep a core busy */
 #define STALL_US       (2 * MONO_SECOND)
 #define NOTE_US        (60 * MONO_SECOND) /* how often the database hears that all is well */
 
@@ -64,6 +67,7 @@ struct camera {
     struct log_limit complained;
     enum source_fault last_fault;
     struct sampler sampler;
+    bool again;       /* the file begins anew: it was never away */
     int64_t noted_us; /* when the database last heard of it */
     int64_t lost_us;  /* since when it is not online; 0: never was */
     int64_t last_frame_us;
@@ -87,6 +91,7 @@ struct camera *camera_new(
     c->halt = stop_new();
     atomic_init(&c->enabled, enabled);
     atomic_init(&c->state, CAMERA_CONNECTING);
+    atomic_init(&c->file, origin_kind(conf->url) == ORIGIN_FILE); /* opening it knows better */
     c->since_us = mono_us();
     pthread_mutex_init(&c->lock, NULL);
     backoff_init(&c->backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS, (uint64_t)mono_wall_us());
@@ -104,7 +109,8 @@ void camera_free(struct camera *c)
 
 /* ------------------------------------------------------------- telling the world --- */
 
-static void note(struct camera *c, enum camera_state state)
+/* Any thread. */
+static void tell_store(struct camera *c, enum camera_state state)
 {
     struct event *ev = event_new(EVENT_CAMERA, c->conf->name);
     ev->status.state = state;
@@ -112,6 +118,11 @@ static void note(struct camera *c, enum camera_state state)
     ev->status.commanded = atomic_load(&c->commanded);
     (void)snprintf(ev->status.url, sizeof(ev->status.url), "%s", c->conf->url_shown);
     queue_put(c->links.to_store, ev);
+}
+
+static void note(struct camera *c, enum camera_state state)
+{
+    tell_store(c, state);
     c->noted_us = mono_us();
 }
 
@@ -129,10 +140,12 @@ static void announce(struct camera *c, enum camera_state state, const char *trou
     pthread_mutex_lock(&c->lock);
     if (before != state)
         c->since_us = mono_us();
-    (void)snprintf(c->trouble, sizeof(c->trouble), "%s", trouble);
+    redact_text(c->trouble, sizeof(c->trouble), trouble);
     pthread_mutex_unlock(&c->lock);
-    if (before != state)
+    if (before != state) {
         note(c, state);
+        slot_ring(c->links.slot); /* nobody is in view of a camera that does not see */
+    }
     if (!c->links.bus)
         return;
     publish(c, "status",
@@ -263,8 +276,11 @@ static void rest(struct camera *c, int ms)
 static void ended(struct camera *c)
 {
     slot_mark(c->links.slot, END_SOURCE_ENDED);
-    if (c->conf->loop && c->once != 0)
+    if (c->conf->loop && c->once != 0) {
+        c->again = true;
+        rest(c, LOOP_PAUSE_MS);
         return;
+    }
     log_info("camera", "the file has ended");
     announce(c, CAMERA_ENDED, "");
     if (c->once >= 0)
@@ -286,8 +302,10 @@ static void failed(struct camera *c, enum source_fault fault, const struct err *
     atomic_fetch_add(&c->reconnects, 1);
     if (atomic_load(&c->state) == CAMERA_ONLINE || !c->lost_us)
         c->lost_us = mono_us();
+    if (camera_is_file(c))
+        slot_mark(c->links.slot, END_CAMERA_LOST); /* its time stands: nobody would be missed */
     announce(c, CAMERA_OFFLINE, e->text);
-    if (c->once == 0 || (c->once > 0 && atomic_load(&c->file))) {
+    if (c->once >= 0 && atomic_load(&c->file)) {
         log_error("camera", "%s", e->text);
         atomic_store(&c->failed, true);
         finish(c); /* whoever asked for "once" does not want to wait for better times */
@@ -315,15 +333,18 @@ static void live_once(struct camera *c)
 {
     struct session s = {0};
     struct err e = {0};
-    if (atomic_load(&c->state) != CAMERA_OFFLINE)
+    if (atomic_load(&c->state) != CAMERA_OFFLINE && !c->again)
         announce(c, CAMERA_CONNECTING, "");
+    c->again = false;
     beat_set(&c->beat, BEAT_WORKING);
     enum source_fault fault = session(c, &s, &e);
     if (fault == SOURCE_STOPPED)
         return;
+    if (fault == SOURCE_EOF && !s.first_us)
+        err_set(&e, -ENODATA, "%s: it ended before a whole picture came", c->conf->url_shown);
     if (fault == SOURCE_OK)
         reached(c);
-    else if (fault == SOURCE_EOF && atomic_load(&c->file))
+    else if (fault == SOURCE_EOF && atomic_load(&c->file) && s.first_us)
         ended(c);
     else
         failed(c, fault, &e, s.first_us && mono_us() - s.first_us > STEADY_US);
@@ -342,6 +363,7 @@ static void *body(void *arg)
             live_once(c);
             continue;
         }
+        c->again = false;
         slot_mark(c->links.slot, END_DISABLED);
         log_info("camera", "disabled");
         announce(c, CAMERA_DISABLED, "");
@@ -367,6 +389,7 @@ int camera_start(struct camera *c)
 void camera_stop(struct camera *c)
 {
     atomic_store(&c->quit, true);
+    slot_close(c->links.slot); /* where it may be waiting for a worker */
     stop_ask(c->halt);
 }
 
@@ -384,11 +407,18 @@ void camera_enable(struct camera *c, bool enabled)
     atomic_store(&c->commanded, true);
     if (atomic_exchange(&c->enabled, enabled) != enabled)
         stop_ask(c->halt);
+    else
+        tell_store(c, (enum camera_state)atomic_load(&c->state)); /* it is kept all the same */
 }
 
 bool camera_online(const struct camera *c)
 {
     return atomic_load(&c->state) == CAMERA_ONLINE;
+}
+
+bool camera_is_file(const struct camera *c)
+{
+    return atomic_load(&c->file);
 }
 
 bool camera_finished(const struct camera *c)
@@ -399,11 +429,6 @@ bool camera_finished(const struct camera *c)
 bool camera_failed(const struct camera *c)
 {
     return atomic_load(&c->failed);
-}
-
-bool camera_clock_is_mono(const struct camera *c)
-{
-    return !(c->conf->pace == PACE_MAX && atomic_load(&c->file));
 }
 
 const struct conf_camera *camera_conf(const struct camera *c)

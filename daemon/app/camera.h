@@ -46,11 +46,9 @@ int camera_join(struct camera *c, int timeout_ms); /* -ETIMEDOUT: it hangs */
 void camera_enable(struct camera *c, bool enabled);
 
 bool camera_online(const struct camera *c);
+bool camera_is_file(const struct camera *c);  /* by its URL; once it was opened, for sure */
 bool camera_finished(const struct camera *c); /* only ever with `once` */
 bool camera_failed(const struct camera *c);   /* finished because its source cannot be used */
-
-/* Does the track clock go with mono_us()? Not where a file is read as fast as possible. */
-bool camera_clock_is_mono(const struct camera *c);
 
 const struct conf_camera *camera_conf(const struct camera *c);
 const struct beat *camera_beat(const struct camera *c);

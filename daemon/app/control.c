@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/mono.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <libgen.h>
@@ -47,14 +48,27 @@ static int address(const char *path, struct sockaddr_un *ret, struct err *e)
     return 0;
 }
 
-/* Does a daemon answer there? A socket that nobody listens on was left by one that was killed. */
+/* Does a daemon answer there, be it too busy to? */
 static bool in_use(const struct sockaddr_un *a)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool yes = fd >= 0 &&
+               (connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0 || errno == EAGAIN);
     if (fd >= 0)
         close(fd);
     return yes;
+}
+
+/* Removes a socket that nobody listens on: a daemon that was killed left it. Never a file. */
+static int clear_away(const char *path, struct err *e)
+{
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return 0;
+    if (!S_ISSOCK(st.st_mode))
+        return err_set(e, -EEXIST, "%s: is there and is no socket; set `control`", path);
+    (void)unlink(path);
+    return 0;
 }
 
 static int listen_at(const char *path, struct err *e)
@@ -69,7 +83,9 @@ static int listen_at(const char *path, struct err *e)
     if (in_use(&a))
         return err_set(
                 e, -EADDRINUSE, "%s: another faced answers there; stop it, or set `control`", path);
-    (void)unlink(path);
+    r = clear_away(path, e);
+    if (r < 0)
+        return r;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || chmod(path, 0660) < 0 ||
             listen(fd, CLIENTS) < 0) {
@@ -166,18 +182,22 @@ static void receive(struct control *c, struct client *cl)
     }
     cl->got += (size_t)n;
     cl->request[cl->got] = '\0';
-    if (strchr(cl->request, '\n') || cl->got == sizeof(cl->request) - 1) {
+    if (memchr(cl->request, '\n', cl->got) || cl->got == sizeof(cl->request) - 1) {
         cl->reply = reply_to(c, cl->request);
         cl->length = strlen(cl->reply);
     }
 }
 
-static void transmit(struct client *cl)
+static void transmit(struct client *cl, int64_t now)
 {
     ssize_t n = send(cl->fd, cl->reply + cl->sent, cl->length - cl->sent, MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN && errno != EINTR)
         drop(cl);
-    else if (n > 0 && (cl->sent += (size_t)n) == cl->length)
+    if (n <= 0)
+        return;
+    cl->since_us = now; /* whoever reads, however slowly, gets it all */
+    cl->sent += (size_t)n;
+    if (cl->sent == cl->length)
         drop(cl);
 }
 
@@ -190,7 +210,7 @@ void control_serve(struct control *c, const struct pollfd *fds, size_t n)
             continue;
         if (fds[i].revents && cl->fd == fds[i].fd) {
             if (cl->reply)
-                transmit(cl);
+                transmit(cl, now);
             else
                 receive(c, cl);
         } else if (now - cl->since_us > PATIENCE_US) {
@@ -224,6 +244,10 @@ static int read_all(int fd, char **ret_text)
             break;
         got += (size_t)n;
     }
+    if (got == 0) { /* it had no place for one more client */
+        free(text);
+        return -EBUSY;
+    }
     text[got] = '\0';
     *ret_text = text;
     return 0;
@@ -245,6 +269,7 @@ int control_call(
 
     char request[128];
     int n = snprintf(request, sizeof(request), "{\"command\":\"%s\"}\n", command);
+    assert(n > 0 && (size_t)n < sizeof(request));
     if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0)
         r = -errno;
     else if (send(fd, request, (size_t)n, MSG_NOSIGNAL) < 0)
@@ -252,10 +277,14 @@ int control_call(
     else
         r = read_all(fd, ret_answer);
     close(fd);
+    if (r == -EAGAIN)
+        r = -ETIMEDOUT;
     if (r == -ENOENT || r == -ECONNREFUSED)
         return err_set(e, r, "faced is not running (nobody answers at %s)", path);
     if (r == -EACCES)
         return err_set(e, r, "%s: permission denied; join the group `faced` or use sudo", path);
+    if (r == -EBUSY || r == -ECONNRESET || r == -EPIPE)
+        return err_set(e, r, "faced at %s has too many clients or is just ending; try again", path);
     if (r < 0)
         return err_set(e, r, "no answer from faced at %s: %s", path, err_name(r));
     return 0;

@@ -18,6 +18,7 @@
 #include "flow/message.h"
 #include "flow/queue.h"
 #include "source/source.h"
+#include "store/reader.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -42,7 +43,7 @@
 #define CAMERAS_MS 1000
 #define WORKERS_MS 800
 #define DRAIN_MS   500
-#define BUS_MS     2600
+#define STORE_MS   700 /* kept for the last commit, whatever came before */
 
 struct daemon {
     struct conf *conf;
@@ -61,6 +62,7 @@ struct daemon {
     int wake;               /* an eventfd: a camera has finished, a command has come */
     bool stopping;
     bool threads;      /* some may be running */
+    bool store_hangs;  /* then something may not have been written */
     const char *hangs; /* a thread that did not come to its end, for the last line */
 };
 
@@ -113,6 +115,36 @@ static void make_queues(struct daemon *d)
     queue_on_put(d->commands, wake_main, d);
 }
 
+static void tell(struct daemon *d, const char *camera, const char *what, const char *payload)
+{
+    char topic[NAME_SIZE + 16];
+    (void)snprintf(topic, sizeof(topic), "%s/%s", camera, what);
+    bus_state(d->bus, topic, payload);
+}
+
+/* A camera that an earlier run knew: if it is gone from the configuration, so are its topics. */
+static int clear_if_removed(const char *camera, void *arg)
+{
+    struct daemon *d = arg;
+    for (int i = 0; i < d->conf->n_cameras; i++) {
+        if (strcmp(d->conf->cameras[i].name, camera) == 0)
+            return 0;
+    }
+    tell(d, camera, "status", NULL);
+    tell(d, camera, "count", NULL);
+    tell(d, camera, "enabled/state", NULL);
+    return 0;
+}
+
+static void clear_removed(struct daemon *d)
+{
+    struct err e = {0};
+    struct reader *r = reader_open(d->conf->database.path, &e);
+    if (!r || reader_cameras(r, clear_if_removed, d, &e) < 0)
+        log_warn("main", "topics of removed cameras stay: %s", e.text);
+    reader_close(r);
+}
+
 static void add_camera(struct daemon *d, const struct conf_camera *conf)
 {
     struct lane *lane = pipeline_add(d->pipeline, conf);
@@ -125,6 +157,11 @@ static void add_camera(struct daemon *d, const struct conf_camera *conf)
     };
     bool enabled = conf->enabled;
     store_camera_enabled(d->store, conf->name, &enabled);
+    if (d->bus) {
+        /* What an earlier run left retained must not be taken for the present. */
+        tell(d, conf->name, "status", enabled ? "offline" : "disabled");
+        tell(d, conf->name, "count", "0");
+    }
     struct camera *c = camera_new(conf, &links, enabled, d->once);
     lane_attach(lane, c);
     health_add_camera(d->health, c, lane);
@@ -151,7 +188,8 @@ static void open_control(struct daemon *d)
 static int start_threads(struct daemon *d, struct err *e)
 {
     d->threads = true;
-    int r = store_start(d->store, d->events, d->messages, d->acks, &d->store_beat);
+    int r = store_start(d->store, d->events, d->bus ? d->messages : NULL, d->bus ? d->acks : NULL,
+            &d->store_beat);
     if (r == 0 && d->bus)
         r = bus_start(d->bus, e);
     if (r == 0)
@@ -181,8 +219,10 @@ static int start(struct daemon *d, struct err *e)
     for (int i = 0; i < d->conf->n_cameras; i++)
         add_camera(d, &d->conf->cameras[i]);
     health_watch(d->health, "store", &d->store_beat);
-    if (d->bus)
+    if (d->bus) {
+        clear_removed(d);
         health_watch(d->health, "bus", &d->bus_beat);
+    }
     for (int i = 0; i < pipeline_workers(d->pipeline); i++)
         health_watch(d->health, "infer", pipeline_beat(d->pipeline, i));
     open_control(d);
@@ -208,7 +248,7 @@ static void take_signals(struct daemon *d)
             log_warn("main", "SIGHUP: the configuration is only read at the start; restart faced");
         } else if (info.ssi_signo == SIGUSR1) {
             char *text = health_status(d->health);
-            log_info("main", "status %s", text);
+            log_document("main", text);
             free(text);
         }
     }
@@ -235,7 +275,8 @@ static void take_commands(struct daemon *d)
 static bool all_finished(const struct daemon *d)
 {
     for (int i = 0; i < d->n_cameras; i++) {
-        if (!camera_finished(d->cameras[i]))
+        const struct camera *c = d->cameras[i];
+        if (!camera_finished(c) && (d->once > 0 || camera_is_file(c)))
             return false;
     }
     return true;
@@ -263,7 +304,7 @@ static void run(struct daemon *d)
             health_tick(d->health);
         }
         if (d->once >= 0 && all_finished(d)) {
-            log_info("main", "every camera has finished");
+            log_info("main", d->once ? "every camera has finished" : "every file has ended");
             d->stopping = true;
         }
     }
@@ -298,12 +339,15 @@ static void stop(struct daemon *d)
         log_warn("main", "the database is slow; what waits is written while the broker is left");
     if (d->bus) {
         bus_stop(d->bus);
-        if (bus_join(d->bus, BUS_MS) < 0)
+        int most_ms = left_ms(deadline_us) - STORE_MS;
+        if (bus_join(d->bus, most_ms > 0 ? most_ms : 0) < 0)
             d->hangs = "bus";
         log_info("main", "broker left");
     }
-    if (store_join(d->store, left_ms(deadline_us)) < 0)
+    if (store_join(d->store, left_ms(deadline_us)) < 0) {
         d->hangs = "store";
+        d->store_hangs = true;
+    }
     log_info("main", "database closed");
 }
 
@@ -360,8 +404,12 @@ int daemon_run(struct conf *conf, int once, struct err *e)
     if (d.hangs) {
         /* A thread inside the resolver cannot be asked; all that matters is on the disk. */
         control_close(d.control);
+        if (r < 0)
+            log_error("main", "%s", e->text);
+        if (!d.store_hangs)
+            store_close(d.store);
         log_warn("main", "the thread of '%s' hangs; leaving without it", d.hangs);
-        _exit(0);
+        _exit(r < 0 || d.store_hangs ? 1 : 0);
     }
     release(&d);
     return r;

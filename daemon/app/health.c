@@ -17,8 +17,9 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define STATS_US (60 * MONO_SECOND)
-#define HANGS_US (20 * MONO_SECOND) /* longer inside one picture, one commit: it will not return */
+#define STATS_US       (60 * MONO_SECOND)
+#define FIRST_STATS_US (5 * MONO_SECOND)  /* when the cameras have come */
+#define HANGS_US       (20 * MONO_SECOND) /* longer inside one picture or commit: it hangs */
 
 /* One camera as it was at the last tick, and what can only be known by looking twice. */
 struct station {
@@ -43,7 +44,6 @@ struct health {
     struct store *store;
     struct bus *bus;
     int64_t born_us, stats_us;
-    bool ready;
     int n_stations, n_watched;
     struct station *stations;
     struct watched *watched;
@@ -146,6 +146,13 @@ static void tell_systemd(struct health *h, bool well)
 
 /* ------------------------------------------------------------- the document --- */
 
+/* What is not UTF-8, as a camera or a library may say it, becomes "?". */
+static json_t *text(const char *s)
+{
+    json_t *t = json_string(s);
+    return t ? t : json_string("?");
+}
+
 static json_t *rounded(double value)
 {
     return json_real((double)(int64_t)(value * 10 + 0.5) / 10);
@@ -155,7 +162,7 @@ static json_t *rounded(double value)
 static json_t *camera_json(struct station *s, int64_t now)
 {
     json_t *j = json_object();
-    json_object_set_new(j, "state", json_string(camera_state_name(s->status.state)));
+    json_object_set_new(j, "state", text(camera_state_name(s->status.state)));
     json_object_set_new(j, "camera_fps", rounded(meter_rate(&s->frames)));
     json_object_set_new(j, "process_fps", rounded(meter_rate(&s->looks)));
     json_object_set_new(j, "skipped_fps", rounded(meter_rate(&s->lost)));
@@ -173,9 +180,9 @@ static void add_details(json_t *j, const struct station *s, int64_t now)
     json_object_set_new(j, "enabled", json_boolean(c->enabled));
     json_object_set_new(j, "people", json_integer(s->stats.people));
     json_object_set_new(j, "for_s", json_integer((now - c->since_us) / MONO_SECOND));
-    json_object_set_new(j, "trouble", c->trouble[0] ? json_string(c->trouble) : json_null());
-    json_object_set_new(j, "format", c->format[0] ? json_string(c->format) : json_null());
-    json_object_set_new(j, "url", json_string(camera_conf(s->camera)->url_shown));
+    json_object_set_new(j, "trouble", c->trouble[0] ? text(c->trouble) : json_null());
+    json_object_set_new(j, "format", c->format[0] ? text(c->format) : json_null());
+    json_object_set_new(j, "url", text(camera_conf(s->camera)->url_shown));
     json_object_set_new(j, "frames", json_integer((json_int_t)c->frames));
     json_object_set_new(j, "damaged", json_integer((json_int_t)c->damaged));
     json_object_set_new(j, "sampled", json_integer((json_int_t)c->sampled));
@@ -213,7 +220,7 @@ static json_t *stats_json(struct health *h, bool details)
     store_stats(h->store, &store);
 
     json_t *j = json_object();
-    json_object_set_new(j, "version", json_string(FACED_VERSION));
+    json_object_set_new(j, "version", text(FACED_VERSION));
     json_object_set_new(j, "uptime_s", json_integer((now - h->born_us) / MONO_SECOND));
     json_object_set_new(j, "cameras", cameras);
     json_object_set_new(j, "inference_ms",
@@ -233,11 +240,11 @@ static json_t *broker_json(struct health *h)
     char since[WHEN_TEXT];
     when_format(since, stats.since_us);
     json_t *j = json_object();
-    json_object_set_new(j, "url", json_string(h->conf->mqtt.url_shown));
+    json_object_set_new(j, "url", text(h->conf->mqtt.url_shown));
     json_object_set_new(j, "connected", json_boolean(stats.connected));
-    json_object_set_new(j, "since", json_string(since));
-    json_object_set_new(j, "trouble",
-            stats.connected || !stats.error[0] ? json_null() : json_string(stats.error));
+    json_object_set_new(j, "since", text(since));
+    json_object_set_new(
+            j, "trouble", stats.connected || !stats.error[0] ? json_null() : text(stats.error));
     json_object_set_new(j, "sent", json_integer((json_int_t)stats.sent));
     json_object_set_new(j, "acknowledged", json_integer((json_int_t)stats.acked));
     return j;
@@ -251,8 +258,8 @@ static json_t *threads_json(const struct health *h)
     for (int i = 0; i < h->n_watched; i++) {
         const struct beat *b = h->watched[i].beat;
         json_t *j = json_object();
-        json_object_set_new(j, "name", json_string(h->watched[i].name));
-        json_object_set_new(j, "state", json_string(words[atomic_load(&b->state)]));
+        json_object_set_new(j, "name", text(h->watched[i].name));
+        json_object_set_new(j, "state", text(words[atomic_load(&b->state)]));
         json_object_set_new(
                 j, "for_s", json_integer((now - atomic_load(&b->mono_us)) / MONO_SECOND));
         json_array_append_new(list, j);
@@ -263,21 +270,20 @@ static json_t *threads_json(const struct health *h)
 char *health_status(struct health *h)
 {
     json_t *j = stats_json(h, true);
-    json_object_set_new(j, "node", json_string(h->conf->node));
+    json_object_set_new(j, "node", text(h->conf->node));
     json_object_set_new(j, "pid", json_integer(getpid()));
     json_object_set_new(j, "broker", broker_json(h));
     struct store_stats store;
     store_stats(h->store, &store);
     json_t *database = json_object();
-    json_object_set_new(database, "path", json_string(h->conf->database.path));
-    json_object_set_new(
-            database, "trouble", store.failing ? json_string(store.error) : json_null());
+    json_object_set_new(database, "path", text(h->conf->database.path));
+    json_object_set_new(database, "trouble", store.failing ? text(store.error) : json_null());
     json_object_set_new(j, "database", database);
     struct pipeline_stats p;
     pipeline_stats(h->pipeline, &p);
     json_t *models = json_object();
-    json_object_set_new(models, "detector", json_string(h->conf->models.detector));
-    json_object_set_new(models, "attributes", json_string(h->conf->models.attributes));
+    json_object_set_new(models, "detector", text(h->conf->models.detector));
+    json_object_set_new(models, "attributes", text(h->conf->models.attributes));
     json_object_set_new(models, "looks", json_integer((json_int_t)p.looks));
     json_object_set_new(models, "estimates", json_integer((json_int_t)p.estimates));
     json_object_set_new(models, "estimate_ms",
@@ -319,10 +325,8 @@ void health_tick(struct health *h)
 
 void health_ready(struct health *h)
 {
-    h->ready = true;
+    h->stats_us = mono_us() - STATS_US + FIRST_STATS_US;
     sd_notify(0, "READY=1");
-    if (h->bus)
-        publish_stats(h);
 }
 
 void health_stopping(void)

@@ -7,6 +7,8 @@
 
 void meter_sample(struct meter *m, uint64_t count, int64_t mono_us)
 {
+    if (m->n && mono_us - m->at_us[m->newest] < MONO_SECOND / 2)
+        return;
     m->newest = m->n ? (m->newest + 1) % SLOTS : 0;
     m->at_us[m->newest] = mono_us;
     m->count[m->newest] = count;

@@ -15,7 +15,8 @@ struct meter {
     int n, newest;
 };
 
-/* To be called about once a second with the counter's present value. */
+/* To be called about once a second with the counter's present value. Those who ask more often do
+ * not make the span shorter: a value less than half a second after the last is left out. */
 void meter_sample(struct meter *m, uint64_t count, int64_t mono_us);
 double meter_rate(const struct meter *m); /* per second; 0 before the second sample */
 

@@ -2,6 +2,7 @@
 
 #include "app/camera.h"
 #include "app/pool.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
 #include "base/thread.h"
@@ -36,6 +37,7 @@ struct lane {
     struct emitter *emitter;
     int width, height;      /* of the last picture */
     int64_t time_us;        /* its time by the track clock */
+    int64_t looked_us;      /* and when that was, by mono_us(); 0: never */
     int64_t wall_offset_us; /* wall time minus track clock */
     int shown;              /* the count that was last published; -1: none yet */
 
@@ -54,6 +56,7 @@ struct worker {
     struct detector *detector;
     struct attrs *attrs;
     struct face found[FACES_MAX];
+    struct log_limit complained;
     struct sightings sightings;
     struct event *events[EMITTER_EVENTS_MAX];
 };
@@ -113,8 +116,12 @@ static void conclude(struct lane *l, struct worker *w, const struct frame *f, in
     }
     size_t n = emitter_step(l->emitter, &w->sightings, l->width, l->height, time_us,
             l->wall_offset_us, w->events, EMITTER_EVENTS_MAX);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        /* Where the track clock runs ahead or behind, the decision was made now all the same. */
+        if (camera_is_file(l->camera))
+            w->events[i]->time_us = mono_wall_us();
         queue_put(p->to_store, w->events[i]);
+    }
 }
 
 /* Leaves out the faces that the configuration does not want; how many are left. */
@@ -129,10 +136,13 @@ static int wanted_sizes(const struct conf_camera *conf, struct face *faces, int 
     return left;
 }
 
-/* The time of what is not a picture: where the track clock does not go by itself, it stands. */
+/*
+ * The time of what is not a picture: as much after the last picture's as has passed since it was
+ * looked at. A file's clock does not go on by itself.
+ */
 static int64_t track_time(const struct lane *l)
 {
-    return camera_clock_is_mono(l->camera) ? mono_us() : l->time_us;
+    return camera_is_file(l->camera) ? l->time_us : l->time_us + (mono_us() - l->looked_us);
 }
 
 static void look(struct lane *l, struct worker *w, const struct frame *f)
@@ -142,12 +152,18 @@ static void look(struct lane *l, struct worker *w, const struct frame *f)
     l->width = frame_width(f);
     l->height = frame_height(f);
     l->time_us = time_us;
+    l->looked_us = mono_us();
     l->wall_offset_us = frame_wall_us(f) - time_us;
 
     int64_t begin = mono_us();
     int n = 0;
-    if (detector_run(w->detector, f, w->found, &n) < 0)
-        return; /* memory is short: the picture counts as not looked at */
+    int r = detector_run(w->detector, f, w->found, &n);
+    if (r < 0) { /* the picture counts as not looked at */
+        if (log_due(&w->complained, begin))
+            log_warn("vision", "camera '%s': a picture of %dx%d cannot be looked at: %s",
+                    l->conf->name, l->width, l->height, err_name(r));
+        return;
+    }
     n = wanted_sizes(l->conf, w->found, n);
     atomic_fetch_add(&p->detect_us, mono_us() - begin);
     atomic_fetch_add(&p->looks, 1);
@@ -173,8 +189,8 @@ static void visit(struct lane *l, struct worker *w)
         conclude(l, w, NULL, track_time(l));
         break;
     case SLOT_EMPTY:
-        if (camera_clock_is_mono(l->camera)) {
-            int64_t now = mono_us();
+        if (l->looked_us && !camera_is_file(l->camera)) {
+            int64_t now = track_time(l);
             tracker_tick(l->tracker, now, &w->sightings);
             conclude(l, w, NULL, now);
         }
@@ -324,7 +340,7 @@ int pipeline_join(struct pipeline *p, int timeout_ms)
     }
     for (int i = 0; i < p->n_lanes; i++) {
         struct lane *l = p->lanes[i];
-        if (turn_taken(l->turn))
+        if (!turn_retire(l->turn))
             continue; /* a worker hangs in it, who may come back at any time */
         tracker_end(l->tracker, END_SHUTDOWN, &p->closer.sightings);
         conclude(l, &p->closer, NULL, track_time(l));

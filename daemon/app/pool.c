@@ -4,7 +4,6 @@
 #include "base/mono.h"
 #include "base/thread.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -93,19 +92,32 @@ static struct turn *longest_due(const struct pool *p, int64_t now)
     return best;
 }
 
+/* Under the lock. When the next visit is due that nobody makes yet, but not after latest_us. */
+static int64_t next_visit_us(const struct pool *p, int64_t latest_us)
+{
+    for (int i = 0; i < p->n; i++) {
+        const struct turn *t = p->turns[i];
+        if (!t->taken && due_us(t) < latest_us)
+            latest_us = due_us(t);
+    }
+    return latest_us;
+}
+
 struct turn *pool_next(struct pool *p, bool *ret_over)
 {
-    struct timespec until = thread_deadline((int)(p->visit_us / 1000));
+    struct turn *t = NULL;
     pthread_mutex_lock(&p->lock);
-    struct turn *t;
-    while (!(t = longest_due(p, mono_us())) && !p->stopping) {
-        if (pthread_cond_timedwait(&p->work, &p->lock, &until) == ETIMEDOUT)
-            break;
+    int64_t now = mono_us(), end_us = now + p->visit_us;
+    while (!(t = longest_due(p, now)) && !p->stopping && now < end_us) {
+        int64_t wait_us = next_visit_us(p, end_us) - now;
+        struct timespec until = thread_deadline((int)(wait_us / 1000) + 1);
+        (void)pthread_cond_timedwait(&p->work, &p->lock, &until);
+        now = mono_us();
     }
     if (t) {
         t->taken = true;
-        t->ready_us =
-                0; /* before the owner's slot is looked into: what comes later sets it again */
+        /* Before the owner's slot is looked into: what comes later sets it again. */
+        t->ready_us = 0;
     }
     *ret_over = p->stopping && !t;
     pthread_mutex_unlock(&p->lock);
@@ -138,10 +150,11 @@ void pool_stop(struct pool *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-bool turn_taken(struct turn *t)
+bool turn_retire(struct turn *t)
 {
     pthread_mutex_lock(&t->pool->lock);
-    bool taken = t->taken;
+    bool ours = !t->taken;
+    t->taken = true;
     pthread_mutex_unlock(&t->pool->lock);
-    return taken;
+    return ours;
 }

@@ -34,5 +34,6 @@ void pool_give_back(struct turn *t, bool more);
 /* What is ready is still given out; then every worker hears that it is over. */
 void pool_stop(struct pool *p);
 
-/* Is a worker with it? Once all workers have been joined: did one of them hang in it? */
-bool turn_taken(struct turn *t);
+/* Takes it away from the workers for good, once they should all be over. False: it was taken away
+ * before, or a worker that hangs still has it. */
+bool turn_retire(struct turn *t);

@@ -8,7 +8,7 @@
  */
 struct err {
     int code; /* negative errno; 0: nothing happened */
-    char text[256];
+    char text[512];
 };
 
 /* Both return the code, so that a caller can `return err_set(e, -ENOENT, ...)`. */

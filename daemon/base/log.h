@@ -19,7 +19,8 @@ enum log_level {
     LEVEL_DEBUG,
 };
 
-/* Reads FACED_LOG and finds out where to write. Before it is called all goes to standard error. */
+/* Reads FACED_LOG and finds out where to write. Standard descriptors that are closed lead nowhere
+ * from then on. Before it is called all goes to standard error. */
 void log_open(enum log_level shown);
 
 /* From now on the lines of the calling thread carry this camera's name; NULL: none. The pointer
@@ -30,6 +31,9 @@ void log_error(const char *topic, const char *fmt, ...) __attribute__((format(pr
 void log_warn(const char *topic, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_info(const char *topic, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_debug(const char *topic, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* One line as long as it needs to be, for a document that its maker has redacted; level info. */
+void log_document(const char *topic, const char *text);
 
 /*
  * The same complaint at growing intervals: at once, then not before a minute, two, four ... up

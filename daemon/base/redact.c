@@ -5,8 +5,10 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define SHORTEST 3
 
@@ -104,10 +106,30 @@ static size_t password_after(const char *sep, const char **ret_start)
     return (size_t)(at - start);
 }
 
+/*
+ * At a '=' in a URL: where the value ends when its name says that it is a password, as in
+ * "?user=a&pwd=b" or "/user=a_password=b_channel=1"; else p. Rather too much than too little.
+ */
+static const char *value_to(const char *text, const char *p)
+{
+    static const char *const names[] = {
+            "password", "passwd", "pass", "pwd", "pw", "token", "secret"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t n = strlen(names[i]);
+        if ((size_t)(p - text) > n && strncasecmp(p - n, names[i], n) == 0 &&
+                strchr("?&;/_", p[-(ptrdiff_t)n - 1]))
+            return p + 1 + strcspn(p + 1, "&/?# \t\r\n\"<>");
+    }
+    return p;
+}
+
 /* How much of the text from p on is hidden, seen from p alone. */
-static const char *hidden_to(const char *p, const char *password, size_t password_n, size_t least)
+static const char *hidden_to(
+        const char *text, const char *p, const char *password, size_t password_n, size_t least)
 {
     const char *end = p + secret_at(p, least);
+    if (p > text && p[-1] == '=' && value_to(text, p - 1) > end)
+        end = value_to(text, p - 1);
     return p == password && password + password_n > end ? password + password_n : end;
 }
 
@@ -124,7 +146,7 @@ static void redact(char *dst, size_t size, const char *text, size_t least)
     for (const char *p = text; *p && out < end; p++) {
         if (strncmp(p, "://", 3) == 0)
             password_n = password_after(p, &password);
-        const char *to = hidden_to(p, password_n ? password : NULL, password_n, least);
+        const char *to = hidden_to(text, p, password_n ? password : NULL, password_n, least);
         if (to > p && to > until) {
             for (int i = 0; i < 3 && out < end && until <= p; i++)
                 *out++ = '*';

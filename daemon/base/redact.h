@@ -6,9 +6,9 @@
  * No password leaves the house.
  *
  * Every log line, status document and error passes through redact_text(), which takes out the
- * user information of every URL in it, and every secret that the configuration named, as it
- * is and percent-encoded. The list of secrets is the one piece of process-wide state besides
- * the log that uses it.
+ * password of every URL in it, wherever that stands, and every secret that the configuration
+ * named, as it is and percent-encoded. The list of secrets is the one piece of process-wide
+ * state besides the log that uses it.
  *
  * Threads: secrets are added by main while a configuration is loaded; redact_text() may be
  * called from any thread at any time and neither allocates nor blocks for long.

@@ -24,13 +24,8 @@ int thread_join(pthread_t thread, int timeout_ms)
     int64_t us = mono_wall_us() + (int64_t)timeout_ms * 1000;
     struct timespec wall = {us / MONO_SECOND, us % MONO_SECOND * 1000};
     return -pthread_timedjoin_np(thread, NULL, &wall);
-#endif
-    struct timespec until = thread_deadline(timeout_ms);
-#ifdef __SANITIZE_THREAD__
-    /* ThreadSanitizer of gcc 12 does not know the other one, and would see races after it. */
-    (void)until;
-    return -pthread_join(thread, NULL);
 #else
+    struct timespec until = thread_deadline(timeout_ms);
     return -pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until);
 #endif
 }

@@ -74,7 +74,7 @@ struct bus {
     int64_t up_us;    /* when this connection came to stand */
     int64_t until_us; /* WAITING: the next try; DRAINING, LEAVING: the end of patience */
     struct log_limit trouble, odd_command;
-    char said[256]; /* the trouble last logged */
+    char said[512]; /* the trouble last logged */
 };
 
 size_t command_squeeze(void **items, size_t n, void *arg)
@@ -134,7 +134,8 @@ struct bus *bus_new(const struct conf_mqtt *conf, const char *node, struct queue
     b->filter = topic_enabled_filter(b->base);
     b->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (b->wake < 0)
-        b->wake = -errno; /* bus_start() will say so */
+        b->wake = -errno;            /* bus_start() will say so */
+    queue_on_put(messages, ring, b); /* the store may begin to put before the bus begins to take */
     pthread_mutex_init(&b->lock, NULL);
     b->sender = sender_new(b->base, messages, acks);
     sender_set(b->sender, "status", "online", true);
@@ -368,7 +369,6 @@ int bus_start(struct bus *b, struct err *e)
                 b->base);
     if (b->wake < 0)
         return err_set(e, b->wake, "cannot make an eventfd: %s", err_name(b->wake));
-    queue_on_put(b->messages, ring, b);
     int r = thread_start(&b->thread, "bus", run, b);
     if (r < 0)
         return err_set(e, r, "cannot start the bus thread: %s", err_name(r));

@@ -78,7 +78,7 @@ void bus_free(struct bus *b); /* after bus_join(), or never started; NULL is fin
 struct bus_stats {
     bool connected;
     int64_t since_us; /* wall time since when that is so */
-    char error[256];  /* the latest trouble in words, kept when it is over; "" for none yet */
+    char error[512];  /* the latest trouble in words, kept when it is over; "" for none yet */
     uint64_t sent;    /* events, repeats included */
     uint64_t acked;   /* events */
     uint64_t connections;

@@ -113,7 +113,7 @@ static int check_text(const char *text, struct err *e)
         int n = utf8_length(p);
         if (n == 0)
             return err_set(e, -EINVAL, "the value is not UTF-8 text");
-        if (*p < 0x20 || *p == 0x7f)
+        if (*p < 0x20 || *p == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0)) /* C0, DEL, C1 */
             return err_set(e, -EINVAL, "the value contains a line end or control character");
         p += n;
     }

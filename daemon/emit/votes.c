@@ -22,12 +22,12 @@
 #define DISAGREE_SURE  0.4f
 
 /* What holds an answer that was given. */
-#define HOLD_CERTAINTY 0.05f
-#define HOLD_LOGIT     0.2f
-#define HOLD_RANGE     0.05f
-#define HOLD_YEARS     1.0f
-#define HOLD_CHILD     0.3f /* instead, up to CHILD_YEARS, where ranges are narrow */
-#define CHILD_YEARS    10.0f
+#define HOLD_LOGIT  0.2f
+#define STEP_YEARS  0.1f /* to which years are told */
+#define HOLD_RANGE  0.05f
+#define HOLD_YEARS  1.0f
+#define HOLD_CHILD  0.3f /* instead, up to CHILD_YEARS, where ranges are narrow */
+#define CHILD_YEARS 10.0f
 
 struct answers answers_none(void)
 {
@@ -199,7 +199,7 @@ static float hold_years(float years, int before)
     if (now == before + 1 && years - age_bounds[before] < hold)
         return age_bounds[before];
     if (now == before - 1 && age_bounds[now] - years < hold)
-        return nextafterf(age_bounds[now], INFINITY);
+        return age_bounds[now] + STEP_YEARS;
     return years;
 }
 
@@ -214,9 +214,9 @@ static float nearly(const float p[AGE_RANGES], int range)
     return sum;
 }
 
-static bool sure_enough(float p, double certainty, bool said_before)
+static enum unknown judged(float p, double certainty)
 {
-    return p >= (float)certainty - (said_before ? HOLD_CERTAINTY : 0);
+    return p >= (float)certainty ? UNKNOWN_NOT : UNKNOWN_LOW_CONFIDENCE;
 }
 
 static enum unknown age_by_years(const struct votes *v, const struct traits *t, double certainty,
@@ -224,6 +224,7 @@ static enum unknown age_by_years(const struct votes *v, const struct traits *t, 
 {
     bool measured = t->n_age_error > 0;
     float years = hold_years(robust_mean(v, middle, scatter), before->age_range);
+    years = roundf(years / STEP_YEARS) * STEP_YEARS; /* as told, so that the range is that of it */
     float sd = measured ? error_sd(t, years) : 0;
     if (disagree(v, middle, measured ? NEAR_SD * sd : NEAR_YEARS))
         return UNKNOWN_DISAGREE;
@@ -236,9 +237,7 @@ static enum unknown age_by_years(const struct votes *v, const struct traits *t, 
     float p[AGE_RANGES];
     age_spread(years, fmaxf(sd, 0.1f), p);
     ret->age_probability = p[ret->age_range];
-    bool said = before->age_unknown == UNKNOWN_NOT;
-    return sure_enough(nearly(p, ret->age_range), certainty, said) ? UNKNOWN_NOT
-                                                                   : UNKNOWN_LOW_CONFIDENCE;
+    return judged(nearly(p, ret->age_range), certainty);
 }
 
 static int likeliest(const float p[AGE_RANGES])
@@ -284,8 +283,7 @@ static enum unknown age_by_ranges(const struct votes *v, const struct traits *t,
     for (int r = 0; r < AGE_RANGES; r++)
         p[r] /= weights;
     ret->age_probability = p[range];
-    bool said = before->age_unknown == UNKNOWN_NOT;
-    return sure_enough(nearly(p, range), certainty, said) ? UNKNOWN_NOT : UNKNOWN_LOW_CONFIDENCE;
+    return judged(nearly(p, range), certainty);
 }
 
 static enum unknown gender(const struct votes *v, const struct traits *t, double certainty,
@@ -318,9 +316,7 @@ static enum unknown gender(const struct votes *v, const struct traits *t, double
         return UNKNOWN_NOT;
     }
     ret->gender_probability = 1 / (1 + expf(-fabsf(logit)));
-    said = said && before->female == ret->female;
-    return sure_enough(ret->gender_probability, certainty, said) ? UNKNOWN_NOT
-                                                                 : UNKNOWN_LOW_CONFIDENCE;
+    return judged(ret->gender_probability, certainty);
 }
 
 void votes_answer(const struct votes *v, const struct traits *traits, double certainty,

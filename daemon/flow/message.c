@@ -32,5 +32,7 @@ bool message_replayed(const struct message *m, int64_t now_us, int64_t now_boot_
 {
     if (m->decided_boot_us >= 0)
         return now_boot_us - m->decided_boot_us > REPLAY_AFTER;
-    return now_us - m->decided_us > REPLAY_AFTER;
+    /* Of another boot and from the future: the clock was set back, its age is unknown. */
+    int64_t age_us = now_us - m->decided_us;
+    return age_us < 0 || age_us > REPLAY_AFTER;
 }

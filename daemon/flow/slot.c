@@ -104,6 +104,11 @@ void slot_mark(struct slot *s, int mark)
     s->wake(s->arg);
 }
 
+void slot_ring(struct slot *s)
+{
+    s->wake(s->arg);
+}
+
 enum slot_item slot_take(struct slot *s, struct frame **ret_frame, int *ret_mark)
 {
     enum slot_item item = SLOT_EMPTY;

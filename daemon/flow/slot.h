@@ -41,6 +41,9 @@ void slot_put_wait(struct slot *s, struct frame *f);
 /* mark is the putter's own number. Of two marks with nothing taken in between the first stays. */
 void slot_mark(struct slot *s, int mark);
 
+/* Calls the wake function for news that are not in the slot. */
+void slot_ring(struct slot *s);
+
 /* Never waits. With SLOT_FRAME the frame's reference is the caller's. */
 enum slot_item slot_take(struct slot *s, struct frame **ret_frame, int *ret_mark);
 

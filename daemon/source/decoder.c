@@ -137,6 +137,16 @@ static bool note_picture(struct decoder *d)
     return !d->too_large;
 }
 
+/*
+ * A file is anchored when it is opened. A live stream stands for months, and the clock may have
+ * been wrong when it began: it follows the wall clock, and who is in the picture keeps the offset
+ * with which he came (emit/emitter.h).
+ */
+static int64_t wall_of(const struct stream *s, int64_t time_us)
+{
+    return s->live ? mono_wall_us() - (mono_us() - time_us) : s->wall_us + (time_us - s->mono_us);
+}
+
 /* Every decoded picture takes its place in time, also those that are withheld. */
 static int64_t picture_time(struct decoder *d, uint64_t number)
 {
@@ -165,7 +175,7 @@ struct frame *decoder_pull(struct decoder *d)
         bool flagged = (p->flags & AV_FRAME_FLAG_CORRUPT) || p->decode_error_flags;
         bool pass = note_picture(d) && damage_frame(&d->damage, number, key, flagged);
         int64_t time = picture_time(d, number);
-        int64_t wall = d->stream->wall_us + (time - d->stream->mono_us);
+        int64_t wall = wall_of(d->stream, time);
         struct frame *f = pass ? frame_new(d->picture, time, wall) : NULL;
         av_frame_unref(d->picture);
         if (f)

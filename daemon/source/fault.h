@@ -26,7 +26,7 @@ enum source_fault {
 };
 
 #define SOURCE_MAX_SIDE   16384
-#define SOURCE_MAX_PIXELS (8192 * 8192)
+#define SOURCE_MAX_PIXELS (8192 * 4608) /* 8K; a decoder may keep twenty pictures of that */
 
 /* "refused", "unreachable" ...: for counters and the status. */
 const char *source_fault_name(enum source_fault fault);

@@ -199,8 +199,8 @@ static void describe(struct source *s)
 {
     AVStream *st = s->video;
     AVRational fps = av_guess_frame_rate(s->format, st, NULL);
-    bool known_length = s->kind == ORIGIN_HTTP && s->format->duration > 0 && s->format->pb &&
-                        (s->format->pb->seekable & AVIO_SEEKABLE_NORMAL);
+    /* A server that knows how long it is serves a file, whether it can give parts of it or not. */
+    bool known_length = s->kind == ORIGIN_HTTP && s->format->pb && avio_size(s->format->pb) > 0;
     s->stream = (struct stream){
             .codec = st->codecpar,
             .time_num = st->time_base.num,

@@ -173,6 +173,23 @@ static int configure(struct sqlite3 *db, struct err *e)
     return rc == SQLITE_OK ? 0 : fail(db, rc, e);
 }
 
+/*
+ * A file that does not begin as every SQLite database does, and beside which none was in use: it
+ * is somebody's photo or letter that the configuration names by mistake, and not ours to move.
+ */
+static bool is_no_database(const char *path)
+{
+    static const char magic[16] = "SQLite format 3";
+    char head[sizeof(magic)];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, head, sizeof(head));
+    close(fd);
+    bool database = n == (ssize_t)sizeof(head) && memcmp(head, magic, sizeof(magic)) == 0;
+    return n > 0 && !database && !was_unclean(path);
+}
+
 static int open_once(const char *path, struct sqlite3 **ret_db, struct err *e)
 {
     bool unclean = was_unclean(path);
@@ -220,6 +237,11 @@ out:
 int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e)
 {
     struct err why = {0};
+    if (is_no_database(path))
+        return err_set(e, -EINVAL,
+                "database '%s': is not a database; name another file in database.path, or move "
+                "this one away",
+                path);
     int r = open_once(path, ret_db, &why);
     if (r == -EUCLEAN) {
         struct err damage = why;

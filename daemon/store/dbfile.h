@@ -5,9 +5,9 @@
 /*
  * The database as a file: one daemon at a time, WAL, and what happens when it is damaged.
  *
- * A file that is no database, or a damaged one, is a state and not an end: it is moved aside,
- * with its -wal, to <path>.damaged-<time>, and a new one is begun. A database of another program,
- * or of a newer faced, is left alone and refused. Logs what was moved; nothing else.
+ * A damaged database is a state and not an end: it is moved aside, with its -wal, to
+ * <path>.damaged-<time>, and a new one is begun. A file that is no database, a database of another
+ * program, or of a newer faced, is left alone and refused. Logs what was moved; nothing else.
  */
 struct sqlite3;
 

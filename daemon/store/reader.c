@@ -211,6 +211,27 @@ static struct face_row row_of(sqlite3_stmt *st)
     };
 }
 
+int reader_cameras(
+        struct reader *r, int (*each)(const char *name, void *arg), void *arg, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int result = 0;
+    int rc = sql_prepare(r->db, &st, "SELECT name FROM cameras ORDER BY name");
+    if (rc == SQLITE_OK)
+        rc = SQLITE_ROW;
+    while (rc == SQLITE_ROW && result == 0) {
+        rc = sqlite3_step(st);
+        if (rc == SQLITE_ROW && sqlite3_column_type(st, 0) == SQLITE_TEXT)
+            result = each((const char *)sqlite3_column_text(st, 0), arg);
+    }
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        result = fail(r->db, rc, e);
+        (void)err_wrap(e, "database '%s'", r->path);
+    }
+    sqlite3_finalize(st);
+    return result;
+}
+
 int reader_faces(struct reader *r, const struct face_filter *f,
         int (*each)(const struct face_row *row, void *arg), void *arg, struct err *e)
 {

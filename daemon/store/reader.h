@@ -40,6 +40,10 @@ struct face_row {
     const char *detector, *attributes;
 };
 
+/* The name of every camera that ever wrote here; as reader_faces(). */
+int reader_cameras(
+        struct reader *r, int (*each)(const char *name, void *arg), void *arg, struct err *e);
+
 /* Zeroed: everybody. */
 struct face_filter {
     const char *camera; /* NULL: all */

@@ -188,7 +188,7 @@ int schema_upgrade(struct sqlite3 *db, schema_step *const *steps, int n, struct 
     int r = identify(db, &version, e);
     if (r < 0)
         return r;
-    if (version > n)
+    if (version < 0 || version > n)
         return refuse_newer(version, n, e);
     for (int v = (int)version; v < n; v++) {
         int rc = take_step(db, steps[v], v + 1);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct writer {
@@ -62,9 +63,14 @@ static int write_event(struct writer *w, struct meta *m, const struct event *ev)
 static int end_open(struct writer *w, struct meta *m, int *ret_n)
 {
     struct event ev;
+    char before[UUID_TEXT] = "";
     bool found = true;
     for (*ret_n = 0;; (*ret_n)++) {
         int rc = records_next_open(w->records, &ev, &found);
+        /* One that stays open although it was ended has a name that is none of ours. */
+        if (rc == SQLITE_OK && found && strcmp(before, ev.record.id) == 0)
+            return SQLITE_CORRUPT;
+        memcpy(before, ev.record.id, sizeof(before));
         if (rc == SQLITE_OK && found)
             rc = write_record(w, m, &ev);
         if (rc != SQLITE_OK || !found)

@@ -21,8 +21,8 @@ import paho.mqtt.client as mqtt
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 MODELS = os.path.join(TOP, os.environ.get("FACED_MODELS", "build/models"))
-CLIPS = os.path.join(TOP, os.environ.get("FACED_CLIPS", "build/clips"))
-MEDIA = os.path.join(TOP, os.environ.get("FACED_MEDIA", "build/media"))
+CLIPS = os.path.join(BUILD, "clips")
+MEDIA = os.path.join(BUILD, "media")
 PATIENCE = 30 * (4 if "asan" in os.environ.get("FACED_MODE", "") else 1)
 
 # People in each clip whose face can be seen; ../shared says so, and so do your eyes.

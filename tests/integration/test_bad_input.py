@@ -134,21 +134,24 @@ def test_model_that_is_none(tmp_path, damage):
 
 
 @pytest.mark.models
-def test_database_that_is_none_is_moved_aside(tmp_path):
+def test_damaged_database_is_moved_aside(tmp_path):
+    """Ours, but a page of it is rubbish: a new one is begun, and nothing is thrown away."""
+    conf = start_with(tmp_path, house.media_of("classroom"), pace="max")
+    assert faced(conf, "--once", "0")[0] == 0
     database = tmp_path / "faced.db"
-    database.write_bytes(os.urandom(8192))
-    before = database.read_bytes()
-    code, _, said = faced(start_with(tmp_path, house.media_of("classroom"), pace="max"),
-                          "--once", "0")
+    data = bytearray(database.read_bytes())
+    data[100:4096] = os.urandom(3996)
+    database.write_bytes(data)
+    code, _, said = faced(conf, "--once", "0")
     assert code == 0, said
     aside = [p for p in tmp_path.iterdir() if "damaged" in p.name]
-    assert len(aside) == 1 and aside[0].read_bytes() == before
+    assert len(aside) == 1 and aside[0].read_bytes() == data
     assert aside[0].name in said
     assert sqlite3.connect(database).execute("SELECT count(*) FROM faces").fetchone() == (4,)
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("kind", ["directory missing", "is a directory", "other program's"])
+@pytest.mark.parametrize("kind", ["directory missing", "is a directory", "other program's", "a letter"])
 def test_database_that_cannot_be_used(tmp_path, kind):
     conf = start_with(tmp_path, house.media_of("classroom"), pace="max")
     database = tmp_path / "faced.db"
@@ -156,6 +159,8 @@ def test_database_that_cannot_be_used(tmp_path, kind):
         conf.write_text(conf.read_text().replace(str(database), str(tmp_path / "no/faced.db")))
     elif kind == "is a directory":
         database.mkdir()
+    elif kind == "a letter":
+        database.write_text("Dear Sir or Madam,\n")
     else:
         db = sqlite3.connect(database)
         db.execute("CREATE TABLE accounts (name TEXT)")

@@ -47,6 +47,12 @@ static void passwords_of_urls(void **state)
             {"not cut http://h:80", "not cut http://h:80"},
             {"mqtt://HOST[:PORT]", "mqtt://HOST[:PORT]"},
             {"http://h: mail a@b", "http://h: mail a@b"},
+            {"http://h/v?user=admin&pwd=geheim&ch=1", "http://h/v?user=admin&pwd=***&ch=1"},
+            {"rtsp://h/user=admin_password=geheim_channel=1/x",
+                    "rtsp://h/user=admin_password=***/x"},
+            {"http://h/?Token=geheim", "http://h/?Token=***"},
+            {"password=soon is no URL", "password=soon is no URL"},
+            {"http://h/?bypass=1", "http://h/?bypass=1"},
             {"://", "://"},
             {"://:@", "://:@"},
     };

@@ -21,7 +21,7 @@ int ctl_fail(enum ctl_exit code, const char *command, const char *fmt, ...)
 void ctl_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
     argp_err_exit_status = CTL_USAGE;
-    char name[64];
+    static char name[64];
     (void)snprintf(name, sizeof(name), "facectl %s", argv[0]);
     argv[0] = name; /* argp shows it in usage lines and errors */
     argp_parse(argp, argc, argv, 0, NULL, input);

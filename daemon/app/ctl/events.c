@@ -8,6 +8,7 @@
 #include "flow/settings.h"
 #include "store/reader.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdbool.h>
@@ -70,8 +71,9 @@ static void parse_format(struct argp_state *state, const char *text, enum format
 static void parse_limit(struct argp_state *state, const char *text, int64_t *ret)
 {
     char *end;
+    errno = 0;
     long long n = strtoll(text, &end, 10);
-    if (end == text || *end || n < 1)
+    if (errno || end == text || *end || n < 1)
         argp_error(state, "--limit %s: a number from 1 on is expected", text);
     *ret = n;
 }
@@ -178,7 +180,7 @@ static int print_json(const struct face_row *row, void *arg)
     json_t *j = json_object();
     for (size_t i = 0; i < COLUMNS; i++)
         json_object_set_new(j, columns[i].name, column_json(row, i));
-    json_dumpf(j, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    json_dumpf(j, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
     putchar('\n');
     json_decref(j);
     return 0;
@@ -220,7 +222,7 @@ static int print_csv(const struct face_row *row, void *arg)
         else if (json_is_integer(j))
             printf("%lld", (long long)json_integer_value(j));
         else if (json_is_real(j))
-            printf("%.6g", json_real_value(j));
+            printf("%.15g", json_real_value(j));
         json_decref(j);
     }
     fputs("\r\n", stdout);

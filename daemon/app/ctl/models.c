@@ -46,22 +46,28 @@ static int is_card(const struct dirent *d)
     return n > end && strcmp(d->d_name + n - end, ENDING) == 0;
 }
 
-/* "ready", or what is wrong with the files: a card may be there long before its weights are. */
-static void judge(const struct card *card, bool verify, char *dst, size_t size)
+enum fitness {
+    FIT_READY,
+    FIT_ABSENT, /* a card may be there long before its weights are */
+    FIT_WRONG,
+};
+
+/* And in words, for dst. */
+static enum fitness judge(const struct card *card, bool verify, char *dst, size_t size)
 {
     struct err e = {0};
     for (int i = 0; i < card->n_files; i++) {
         FILE *f = fopen(card->file[i].path, "re");
         if (!f) {
-            (void)snprintf(dst, size, "%s: %s", card->file[i].path, err_name(errno));
-            return;
+            (void)snprintf(dst, size, "%s: %s; `make models OPTIONAL=1` fetches what is optional",
+                    card->file[i].path, err_name(errno));
+            return FIT_ABSENT;
         }
         (void)fclose(f);
     }
-    if (verify && card_verify(card, &e) < 0)
-        (void)snprintf(dst, size, "%s", e.text);
-    else
-        (void)snprintf(dst, size, verify ? "ready, checked" : "ready");
+    bool wrong = verify && card_verify(card, &e) < 0;
+    (void)snprintf(dst, size, "%s", wrong ? e.text : verify ? "ready, checked" : "ready");
+    return wrong ? FIT_WRONG : FIT_READY;
 }
 
 static json_t *optional(const char *s)
@@ -116,8 +122,16 @@ static void print_card(const struct card *c, const char *state)
     putchar('\n');
 }
 
+/* Whoever has not fetched what is optional misses nothing; the configured models must be there. */
+static bool is_bad(const struct card *card, enum fitness fitness, const struct conf *conf)
+{
+    return fitness == FIT_WRONG ||
+           (fitness == FIT_ABSENT && (strcmp(card->name, conf->models.detector) == 0 ||
+                                             strcmp(card->name, conf->models.attributes) == 0));
+}
+
 /* Prints or appends every card; the number of those that cannot be used. */
-static int show(const char *dir, struct dirent **names, int n, const struct arguments *a)
+static int show(const struct conf *conf, struct dirent **names, int n, const struct arguments *a)
 {
     json_t *list = json_array();
     int bad = 0;
@@ -125,7 +139,7 @@ static int show(const char *dir, struct dirent **names, int n, const struct argu
         struct err e = {0};
         char *name = mem_strdup(names[i]->d_name);
         name[strlen(name) - strlen(ENDING)] = '\0';
-        struct card *card = card_load(dir, name, &e);
+        struct card *card = card_load(conf->models.dir, name, &e);
         free(name);
         if (!card) {
             ctl_fail(CTL_FAILED, "models", "%s", e.text);
@@ -133,8 +147,7 @@ static int show(const char *dir, struct dirent **names, int n, const struct argu
             continue;
         }
         char state[512];
-        judge(card, a->verify, state, sizeof(state));
-        bad += a->verify && strncmp(state, "ready", 5) != 0;
+        bad += is_bad(card, judge(card, a->verify, state, sizeof(state)), conf);
         if (a->json)
             json_array_append_new(list, card_json(card, state));
         else
@@ -170,7 +183,7 @@ int ctl_models(int argc, char **argv)
                 dir, err_name(errno));
     else if (n == 0)
         code = ctl_fail(CTL_FAILED, "models", "no model card in %s; run `make models`", dir);
-    else if (show(dir, names, n, &a) > 0)
+    else if (show(conf, names, n, &a) > 0)
         code = CTL_FAILED;
     for (int i = 0; i < n; i++)
         free(names[i]);

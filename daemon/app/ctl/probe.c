@@ -70,7 +70,7 @@ struct findings {
     double detect_ms; /* mean */
     double first_s;   /* from the start to the first picture */
     bool live;
-    char models_trouble[256]; /* why faces were not looked for; "" */
+    char models_trouble[512]; /* why faces were not looked for; "" */
 };
 
 static void look(struct detector *d, const struct frame *f, struct findings *r)
@@ -179,7 +179,7 @@ static void print_json(const char *shown, const struct findings *r, json_t *hint
             j, "widest_face_px", r->most_faces ? json_integer((int)r->widest_px) : json_null());
     json_object_set_new(j, "detect_ms", r->pictures ? json_real(r->detect_ms) : json_null());
     json_object_set_new(
-            j, "models", *r->models_trouble ? json_string(r->models_trouble) : json_null());
+            j, "models_trouble", *r->models_trouble ? json_string(r->models_trouble) : json_null());
     json_object_set(j, "advice", hints);
     json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(4));
     putchar('\n');

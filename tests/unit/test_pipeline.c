@@ -1,0 +1,622 @@
+/* needs: app/pipeline app/pool track/tracker track/assign track/motion track/overlap emit/emitter emit/votes flow/slot flow/queue flow/event flow/face flow/age base/err base/log base/mem base/mono base/redact base/stop base/thread base/url base/uuid base/when fake:vision fake:frame fake:camera fake:bus */
+#include "app/pipeline.h"
+
+#include "../fakes/fake_bus.h"
+#include "../fakes/fake_camera.h"
+#include "../fakes/fake_frame.h"
+#include "../fakes/fake_vision.h"
+#include "base/mem.h"
+#include "base/mono.h"
+#include "base/stop.h"
+#include "base/thread.h"
+#include "flow/queue.h"
+#include "flow/slot.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LANES       3
+#define PATIENCE_MS 60000
+#define PICTURE_US  (200 * INT64_C(1000)) /* from picture to picture */
+#define RECORDS     64
+
+/* What the store would know. */
+struct seen {
+    char id[UUID_TEXT];
+    int lane, begun, ended;
+    enum end_reason reason;
+    struct record last;
+};
+
+struct rig {
+    struct conf conf;
+    struct conf_camera cameras_conf[LANES];
+    struct camera cameras[LANES];
+    struct queue *to_store;
+    struct pipeline *pipeline;
+    struct lane *lanes[LANES];
+    int fed[LANES]; /* pictures */
+
+    int n_seen;
+    struct seen seen[RECORDS];
+
+    /* owned by the worker that is in the lane */
+    int looked[LANES];
+    atomic_int inside[LANES];
+    atomic_int disorders;
+
+    /* one picture at which the detector hangs */
+    int hang_lane, hang_number;
+    struct stop *hangs, *release;
+};
+
+static const char *const names[LANES] = {"door", "hall", "yard"};
+
+/* On the workers' threads. Pictures may be left out, but never come late or twice. */
+static void looking(void *arg, const struct frame *f)
+{
+    struct rig *r = arg;
+    int lane = fake_frame_lane(f), number = fake_frame_number(f);
+    if (atomic_fetch_add(&r->inside[lane], 1) != 0 || number <= r->looked[lane])
+        atomic_fetch_add(&r->disorders, 1);
+    r->looked[lane] = number;
+    if (lane == r->hang_lane && number == r->hang_number) {
+        stop_ask(r->hangs);
+        (void)stop_wait(r->release, -1);
+    }
+    atomic_fetch_sub(&r->inside[lane], 1);
+}
+
+static void configure(struct rig *r)
+{
+    *r = (struct rig){
+            .conf = {.models = {.dir = (char *)"models", .detector = "d", .attributes = "a"},
+                    .certainty = 0.8,
+                    .track = {.confirm = 3, .lost_us = 3 * MONO_SECOND},
+                    .workers = 2,
+                    .n_cameras = LANES,
+                    .cameras = r->cameras_conf},
+            .hang_lane = -1,
+    };
+    for (int i = 0; i < LANES; i++) {
+        struct conf_camera *c = &r->cameras_conf[i];
+        *c = (struct conf_camera){.fps = 5, .enabled = true, .min_face = 12};
+        (void)snprintf(c->name, sizeof(c->name), "%s", names[i]);
+        atomic_init(&r->cameras[i].online, true);
+        atomic_init(&r->cameras[i].file, true); /* its clock is that of the pictures */
+    }
+    fake_bus_forget();
+    memset(&fake_vision, 0, sizeof(fake_vision));
+    fake_vision.looking = looking;
+    fake_vision.arg = r;
+}
+
+static void begin(struct rig *r)
+{
+    r->to_store = queue_new(4096, event_free, NULL, NULL);
+    r->hangs = stop_new();
+    r->release = stop_new();
+    struct err e = {0};
+    r->pipeline = pipeline_new(&r->conf, r->to_store, fake_bus, &e);
+    assert_non_null(r->pipeline);
+    assert_int_equal(pipeline_workers(r->pipeline), r->conf.workers);
+    for (int i = 0; i < LANES; i++) {
+        r->lanes[i] = pipeline_add(r->pipeline, &r->cameras_conf[i]);
+        lane_attach(r->lanes[i], &r->cameras[i]);
+    }
+    assert_int_equal(pipeline_start(r->pipeline), 0);
+}
+
+/* Nothing is left behind by anybody. */
+static void end(struct rig *r)
+{
+    pipeline_free(r->pipeline);
+    queue_free(r->to_store);
+    stop_free(r->hangs);
+    stop_free(r->release);
+    assert_int_equal(fake_frame_alive(), 0);
+    assert_int_equal(atomic_load(&fake_vision.open), 0);
+    assert_int_equal(atomic_load(&fake_vision.crowds), 0);
+    assert_int_equal(atomic_load(&r->disorders), 0);
+}
+
+static void stop(struct rig *r)
+{
+    pipeline_stop(r->pipeline);
+    assert_int_equal(pipeline_join(r->pipeline, PATIENCE_MS), 0);
+}
+
+static struct face face_at(float x, float y, float width)
+{
+    return (struct face){.box = {x, y, width, width * 1.2f}, .score = 0.9f};
+}
+
+/* So many people, who walk slowly; each picture is looked at before the next is taken. */
+static void feed(struct rig *r, int lane, int people, int pictures)
+{
+    for (int i = 0; i < pictures; i++) {
+        struct face faces[FAKE_FRAME_FACES];
+        for (int k = 0; k < people; k++)
+            faces[k] = face_at(50.0f + 200.0f * (float)k + (float)(i % 20), 100, 60);
+        int number = ++r->fed[lane];
+        struct frame *f = fake_frame_new(number * PICTURE_US, faces, people);
+        fake_frame_mark(f, lane, number);
+        slot_put_wait(lane_slot(r->lanes[lane]), f);
+    }
+}
+
+/* Which lane an event's camera is. */
+static int lane_of(const struct event *ev)
+{
+    for (int i = 0; i < LANES; i++) {
+        if (strcmp(names[i], ev->camera) == 0)
+            return i;
+    }
+    fail_msg("no such camera '%s'", ev->camera);
+    return -1;
+}
+
+static struct seen *find(struct rig *r, const struct event *ev)
+{
+    for (int i = 0; i < r->n_seen; i++) {
+        if (strcmp(r->seen[i].id, ev->record.id) == 0)
+            return &r->seen[i];
+    }
+    assert_true(r->n_seen < RECORDS);
+    struct seen *s = &r->seen[r->n_seen++];
+    *s = (struct seen){.lane = lane_of(ev)};
+    memcpy(s->id, ev->record.id, sizeof(s->id));
+    return s;
+}
+
+/* Takes an event over. A record begins once, ends once, and stays with its camera. */
+static void learn(struct rig *r, struct event *ev)
+{
+    struct seen *s = find(r, ev);
+    assert_int_equal(s->lane, lane_of(ev));
+    assert_int_equal(s->ended, 0);
+    s->begun += ev->type == EVENT_NEW;
+    assert_int_equal(s->begun, 1);
+    s->last = ev->record;
+    if (ev->type == EVENT_END) {
+        s->ended++;
+        s->reason = ev->record.reason;
+    }
+    event_free(ev);
+}
+
+static void learn_all(struct rig *r)
+{
+    void *ev;
+    while (queue_take(r->to_store, &ev, 1, 0) == 1)
+        learn(r, ev);
+}
+
+static int ended(const struct rig *r, int lane, enum end_reason reason)
+{
+    int n = 0;
+    for (int i = 0; i < r->n_seen; i++)
+        n += r->seen[i].lane == lane && r->seen[i].ended && r->seen[i].reason == reason;
+    return n;
+}
+
+static int records(const struct rig *r, int lane)
+{
+    int n = 0;
+    for (int i = 0; i < r->n_seen; i++)
+        n += r->seen[i].lane == lane;
+    return n;
+}
+
+static void await_ends(struct rig *r, int lane, enum end_reason reason, int n)
+{
+    while (ended(r, lane, reason) < n) {
+        void *ev = NULL;
+        assert_int_equal(queue_take(r->to_store, &ev, 1, PATIENCE_MS), 1);
+        learn(r, ev);
+    }
+}
+
+/* ------------------------------------------------------------- what it is for --- */
+
+#define PICTURES 200
+
+struct feeder {
+    struct rig *rig;
+    int lane, people;
+};
+
+static void *feed_all(void *arg)
+{
+    struct feeder *f = arg;
+    feed(f->rig, f->lane, f->people, PICTURES);
+    slot_mark(lane_slot(f->rig->lanes[f->lane]), END_SOURCE_ENDED);
+    return NULL;
+}
+
+static void lanes_share_the_workers(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    begin(&r);
+    struct feeder feeders[LANES];
+    pthread_t t[LANES];
+    for (int i = 0; i < LANES; i++) {
+        feeders[i] = (struct feeder){&r, i, i}; /* nobody, one, two */
+        assert_int_equal(thread_start(&t[i], "feeder", feed_all, &feeders[i]), 0);
+    }
+    for (int i = 0; i < LANES; i++)
+        await_ends(&r, i, END_SOURCE_ENDED, i);
+    for (int i = 0; i < LANES; i++)
+        assert_int_equal(thread_join(t[i], PATIENCE_MS), 0);
+    assert_true(fake_bus_hears("door/count", "0"));
+    assert_true(fake_bus_hears("hall/count", "0 1 0"));
+    assert_true(fake_bus_hears("yard/count", "0 2 0"));
+    stop(&r);
+    learn_all(&r);
+    for (int i = 0; i < LANES; i++) {
+        assert_int_equal(records(&r, i), i);
+        struct lane_stats s;
+        lane_stats(r.lanes[i], &s);
+        assert_int_equal(s.looks, PICTURES);
+        assert_int_equal(s.faces, PICTURES * i);
+        assert_int_equal(s.lost, 0);
+        assert_int_equal(s.people, 0);
+    }
+    for (int i = 0; i < r.n_seen; i++) {
+        const struct record *x = &r.seen[i].last;
+        assert_true(x->start_us == FAKE_FRAME_WALL_US + PICTURE_US);
+        assert_true(x->end_us == FAKE_FRAME_WALL_US + PICTURES * PICTURE_US);
+        assert_true(x->samples > 0);
+        assert_true(x->answers.female);
+        assert_int_equal(x->answers.age_range, age_range_of(30));
+        assert_string_equal(x->detector, "d");
+        assert_string_equal(x->attributes, "a");
+    }
+    struct pipeline_stats p;
+    pipeline_stats(r.pipeline, &p);
+    assert_int_equal(p.looks, LANES * PICTURES);
+    assert_int_equal(p.faces, 3 * PICTURES);
+    assert_int_equal(p.estimates, atomic_load(&fake_vision.estimates));
+    assert_true(p.detect_us >= 0);
+    end(&r);
+}
+
+/* A camera that is far faster than the worker: the newest picture wins, and none comes late. */
+static void the_newest_picture_is_looked_at(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    r.conf.workers = 1;
+    r.hang_lane = 1;
+    r.hang_number = 1;
+    begin(&r);
+    feed(&r, 1, 0, 1);
+    assert_true(stop_wait(r.hangs, PATIENCE_MS));
+    for (int i = 2; i <= 50; i++) {
+        struct frame *f = fake_frame_new(i * PICTURE_US, NULL, 0);
+        fake_frame_mark(f, 1, i);
+        slot_put(lane_slot(r.lanes[1]), f);
+    }
+    stop_ask(r.release);
+    stop(&r);
+    assert_int_equal(r.looked[1], 50);
+    struct lane_stats s;
+    lane_stats(r.lanes[1], &s);
+    assert_int_equal(s.looks, 2);
+    assert_int_equal(s.lost, 48);
+    end(&r);
+}
+
+static void a_mark_ends_with_its_reason(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    begin(&r);
+    static const enum end_reason reasons[] = {END_SOURCE_ENDED, END_DISABLED, END_CAMERA_LOST};
+    for (int i = 0; i < 3; i++) {
+        feed(&r, 0, 1, 5);
+        slot_mark(lane_slot(r.lanes[0]), (int)reasons[i]);
+        await_ends(&r, 0, reasons[i], 1);
+        assert_int_equal(records(&r, 0), i + 1);
+    }
+    assert_true(fake_bus_hears("door/count", "0 1 0 1 0 1 0"));
+    slot_mark(lane_slot(r.lanes[1]), END_DISABLED); /* nobody was there */
+    stop(&r);
+    learn_all(&r);
+    assert_int_equal(r.n_seen, 3);
+    end(&r);
+}
+
+static void only_faces_of_the_wanted_size(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    r.cameras_conf[0].min_face = 40;
+    r.cameras_conf[0].max_face = 80;
+    begin(&r);
+    const struct face faces[] = {
+            face_at(20, 20, 39), face_at(120, 20, 40), face_at(220, 20, 80), face_at(350, 20, 81)};
+    for (int lane = 0; lane < 2; lane++) {
+        for (int i = 1; i <= 5; i++) {
+            struct frame *f = fake_frame_new(i * PICTURE_US, faces, 4);
+            fake_frame_mark(f, lane, i);
+            slot_put_wait(lane_slot(r.lanes[lane]), f);
+        }
+    }
+    stop(&r);
+    learn_all(&r);
+    assert_int_equal(records(&r, 0), 2);
+    assert_int_equal(records(&r, 1), 4); /* there every size is right */
+    struct lane_stats s;
+    lane_stats(r.lanes[0], &s);
+    assert_int_equal(s.faces, 10);
+    for (int i = 0; i < r.n_seen; i++) {
+        if (r.seen[i].lane == 0)
+            assert_in_range(r.seen[i].last.width_px, 40, 80);
+    }
+    end(&r);
+}
+
+/* ------------------------------------------------------------- what can go wrong --- */
+
+/* Nobody is in view of a camera that does not see, but its people may well be there still. */
+static void offline_counts_nobody(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    begin(&r);
+    feed(&r, 0, 2, 5);
+    assert_true(fake_bus_hears("door/count", "0 2"));
+    atomic_store(&r.cameras[0].online, false);
+    slot_ring(lane_slot(r.lanes[0])); /* as a camera does when its state changes */
+    assert_true(fake_bus_hears("door/count", "0 2 0"));
+    atomic_store(&r.cameras[0].online, true);
+    feed(&r, 0, 2, 1);
+    assert_true(fake_bus_hears("door/count", "0 2 0 2"));
+    stop(&r);
+    learn_all(&r);
+    assert_int_equal(records(&r, 0), 2);
+    assert_int_equal(ended(&r, 0, END_SHUTDOWN), 2);
+    end(&r);
+}
+
+/* No more pictures come, and nothing says why: the visits end its records all the same. */
+static void a_dead_camera_loses_its_people(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    r.conf.track = (struct conf_track){.confirm = 1, .lost_us = 1000};
+    atomic_init(&r.cameras[2].file, false);
+    begin(&r);
+    struct face face = face_at(100, 100, 60);
+    struct frame *f = fake_frame_new(mono_us(), &face, 1);
+    fake_frame_mark(f, 2, 1);
+    slot_put(lane_slot(r.lanes[2]), f);
+    await_ends(&r, 2, END_CAMERA_LOST, 1);
+    stop(&r);
+    char count[64];
+    fake_bus_said("yard/count", count, sizeof(count));
+    assert_non_null(strstr(count, "1 0"));
+    learn_all(&r);
+    assert_int_equal(r.n_seen, 1);
+    end(&r);
+}
+
+static void a_picture_that_cannot_be_looked_at(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    begin(&r);
+    feed(&r, 0, 1, 4);
+    assert_true(fake_bus_hears("door/count", "0 1")); /* the four are past */
+    atomic_store(&fake_vision.blind, 3);
+    feed(&r, 0, 1, 10);
+    stop(&r);
+    learn_all(&r);
+    struct pipeline_stats p;
+    pipeline_stats(r.pipeline, &p);
+    assert_int_equal(p.looks, 11);
+    assert_int_equal(records(&r, 0), 1); /* it costs pictures, not the record */
+    assert_int_equal(ended(&r, 0, END_SHUTDOWN), 1);
+    end(&r);
+}
+
+/* ------------------------------------------------------------- the end --- */
+
+static void a_stop_ends_what_is_open(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 20; k++) {
+        static struct rig r;
+        configure(&r);
+        begin(&r);
+        feed(&r, 0, 1, 5);
+        feed(&r, 1, 2, 5);
+        stop(&r); /* the last picture of each may still be in its slot */
+        learn_all(&r);
+        assert_int_equal(ended(&r, 0, END_SHUTDOWN), 1);
+        assert_int_equal(ended(&r, 1, END_SHUTDOWN), 2);
+        assert_int_equal(r.n_seen, 3);
+        struct pipeline_stats p;
+        pipeline_stats(r.pipeline, &p);
+        assert_int_equal(p.looks, 10);
+        char count[64];
+        fake_bus_said("hall/count", count, sizeof(count));
+        assert_int_equal(count[strlen(count) - 1], '0');
+
+        feed(&r, 0, 1, 1); /* nobody takes it any more, and it is not kept */
+        assert_int_equal(fake_frame_alive(), 0);
+        assert_int_equal(pipeline_join(r.pipeline, 0), 0); /* once more does no harm */
+        learn_all(&r);
+        assert_int_equal(r.n_seen, 3);
+        end(&r);
+    }
+}
+
+static int working(const struct rig *r)
+{
+    int n = 0;
+    for (int i = 0; i < r->conf.workers; i++)
+        n += atomic_load(&pipeline_beat(r->pipeline, i)->state) == BEAT_WORKING;
+    return n;
+}
+
+/* One worker does not come back from a picture. The records of all other cameras are ended, and
+ * its own when it does come back. */
+static void one_hangs_in_the_detector(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    r.hang_lane = 0;
+    r.hang_number = 5;
+    begin(&r);
+    feed(&r, 0, 1, 5);
+    assert_true(stop_wait(r.hangs, PATIENCE_MS));
+    feed(&r, 1, 2, 5);
+    feed(&r, 2, 1, 5);
+    assert_true(fake_bus_hears("hall/count", "0 2"));
+    assert_true(fake_bus_hears("yard/count", "0 1"));
+    pipeline_stop(r.pipeline);
+    assert_int_equal(pipeline_join(r.pipeline, 1000), -ETIMEDOUT);
+    assert_int_equal(working(&r), 1); /* whom health.c will name */
+    learn_all(&r);
+    assert_int_equal(ended(&r, 1, END_SHUTDOWN), 2);
+    assert_int_equal(ended(&r, 2, END_SHUTDOWN), 1);
+    assert_int_equal(records(&r, 0), 1);
+    assert_int_equal(ended(&r, 0, END_SHUTDOWN), 0);
+
+    stop_ask(r.release);
+    assert_int_equal(pipeline_join(r.pipeline, PATIENCE_MS), 0);
+    learn_all(&r); /* which also sees that nothing ends twice */
+    assert_int_equal(ended(&r, 0, END_SHUTDOWN), 1);
+    assert_int_equal(r.n_seen, 4);
+    end(&r);
+}
+
+static void *let_go(void *arg)
+{
+    stop_ask(arg);
+    return NULL;
+}
+
+/*
+ * The only worker hangs, and comes back just when the others' records are being ended. What waits
+ * in their slots is looked at before that or not at all: no record is opened behind the end.
+ */
+static void who_comes_back_late_opens_nothing(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 40; k++) {
+        static struct rig r;
+        configure(&r);
+        r.conf.workers = 1;
+        r.conf.track.confirm = 1;
+        r.hang_lane = 0;
+        r.hang_number = 5;
+        begin(&r);
+        feed(&r, 0, 1, 5);
+        assert_true(stop_wait(r.hangs, PATIENCE_MS));
+        feed(&r, 1, 1, 1);
+        feed(&r, 2, 2, 1);
+        pipeline_stop(r.pipeline);
+        pthread_t t;
+        bool late = k % 4 == 0;
+        if (!late)
+            assert_int_equal(thread_start(&t, "release", let_go, r.release), 0);
+        int result = pipeline_join(r.pipeline, 0);
+        if (late) {
+            assert_int_equal(result, -ETIMEDOUT);
+            learn_all(&r);
+            assert_int_equal(r.n_seen, 1);
+            assert_int_equal(thread_start(&t, "release", let_go, r.release), 0);
+        }
+        assert_int_equal(thread_join(t, PATIENCE_MS), 0);
+        assert_int_equal(pipeline_join(r.pipeline, PATIENCE_MS), 0);
+        learn_all(&r);
+        for (int i = 0; i < LANES; i++)
+            assert_int_equal(ended(&r, i, END_SHUTDOWN), records(&r, i));
+        assert_int_equal(records(&r, 0), 1);
+        if (late)
+            assert_int_equal(r.n_seen, 1);
+        end(&r);
+    }
+}
+
+static void models_that_cannot_be_opened(void **state)
+{
+    (void)state;
+    static struct rig r;
+    for (int k = 0; k < 5; k++) {
+        configure(&r);
+        fake_vision.missing = k == 0 ? "d" : k == 1 ? "a" : NULL;
+        fake_vision.nets_max = k < 2 ? 0 : k - 1; /* of the four that two workers want */
+        struct err e = {0};
+        assert_null(pipeline_new(&r.conf, NULL, NULL, &e));
+        assert_true(e.code < 0 && e.text[0]);
+        assert_int_equal(atomic_load(&fake_vision.open), 0);
+    }
+    pipeline_free(NULL);
+}
+
+static void no_camera_and_no_broker(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    struct queue *q = queue_new(64, event_free, NULL, NULL);
+    for (int lanes = 0; lanes < 2; lanes++) {
+        struct err e = {0};
+        struct pipeline *p = pipeline_new(&r.conf, q, NULL, &e);
+        assert_non_null(p);
+        if (lanes) {
+            struct lane *l = pipeline_add(p, &r.cameras_conf[0]);
+            lane_attach(l, &r.cameras[0]);
+            slot_put(lane_slot(l), fake_frame_new(1, NULL, 0));
+        }
+        assert_int_equal(pipeline_start(p), 0);
+        pipeline_stop(p);
+        assert_int_equal(pipeline_join(p, PATIENCE_MS), 0);
+        pipeline_free(p);
+        assert_int_equal(queue_length(q), 0);
+        assert_int_equal(fake_frame_alive(), 0);
+    }
+    queue_free(q);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+            cmocka_unit_test(lanes_share_the_workers),
+            cmocka_unit_test(the_newest_picture_is_looked_at),
+            cmocka_unit_test(a_mark_ends_with_its_reason),
+            cmocka_unit_test(only_faces_of_the_wanted_size),
+            cmocka_unit_test(offline_counts_nobody),
+            cmocka_unit_test(a_dead_camera_loses_its_people),
+            cmocka_unit_test(a_picture_that_cannot_be_looked_at),
+            cmocka_unit_test(a_stop_ends_what_is_open),
+            cmocka_unit_test(one_hangs_in_the_detector),
+            cmocka_unit_test(who_comes_back_late_opens_nothing),
+            cmocka_unit_test(models_that_cannot_be_opened),
+            cmocka_unit_test(no_camera_and_no_broker),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
