@@ -242,7 +242,7 @@ static void take_signals(struct daemon *d)
     struct signalfd_siginfo info;
     while (read(d->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
-            log_info("main", "asked to stop by %s", strsignal((int)info.ssi_signo));
+            log_info("main", "asked to stop by SIG%s", sigabbrev_np((int)info.ssi_signo));
             d->stopping = true;
         } else if (info.ssi_signo == SIGHUP) {
             log_warn("main", "SIGHUP: the configuration is only read at the start; restart faced");

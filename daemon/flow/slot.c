@@ -1,7 +1,6 @@
 #include "flow/slot.h"
 
 #include "base/mem.h"
-#include "base/mono.h"
 #include "base/thread.h"
 #include "flow/frame.h"
 
@@ -21,7 +20,6 @@ struct slot {
     bool marked;
     int mark;
     struct frame *after; /* the mark; NULL while there is none */
-    int64_t since_us;
     bool closed;
     uint64_t lost;
 };
@@ -57,8 +55,6 @@ static struct frame *put(struct slot *s, struct frame *f)
 {
     if (s->closed)
         return f;
-    if (empty(s))
-        s->since_us = mono_us();
     struct frame **place = s->marked ? &s->after : &s->before;
     struct frame *drop = *place;
     s->lost += drop != NULL;
@@ -94,8 +90,6 @@ void slot_mark(struct slot *s, int mark)
         drop = s->after; /* it would have to be overtaken by the mark before it */
         s->after = NULL;
         s->lost += drop != NULL;
-        if (empty(s))
-            s->since_us = mono_us();
         s->mark = s->marked ? s->mark : mark;
         s->marked = true;
     }
@@ -124,10 +118,8 @@ enum slot_item slot_take(struct slot *s, struct frame **ret_frame, int *ret_mark
         s->after = NULL;
         item = SLOT_MARK;
     }
-    if (empty(s)) {
-        s->since_us = 0;
+    if (empty(s))
         pthread_cond_signal(&s->room);
-    }
     pthread_mutex_unlock(&s->lock);
     return item;
 }
@@ -142,15 +134,10 @@ void slot_close(struct slot *s)
 
 bool slot_empty(struct slot *s)
 {
-    return slot_since_us(s) == 0;
-}
-
-int64_t slot_since_us(struct slot *s)
-{
     pthread_mutex_lock(&s->lock);
-    int64_t since = s->since_us;
+    bool nothing = empty(s);
     pthread_mutex_unlock(&s->lock);
-    return since;
+    return nothing;
 }
 
 uint64_t slot_lost(struct slot *s)

@@ -52,8 +52,5 @@ void slot_close(struct slot *s);
 
 bool slot_empty(struct slot *s);
 
-/* When the oldest thing inside was put there (mono_us), 0 when empty: who has waited longest. */
-int64_t slot_since_us(struct slot *s);
-
 /* Frames replaced before anybody took them, since slot_new(). */
 uint64_t slot_lost(struct slot *s);

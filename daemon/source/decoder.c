@@ -14,7 +14,8 @@
 #include <stdlib.h>
 
 /* More packets than any decoder holds back (16 pictures in H.264 and H.265). */
-#define ARRIVALS 64
+#define ARRIVALS   64
+#define CLOCK_STEP (MONO_SECOND / 10) /* more than the clock is slewed between two pictures */
 
 struct decoder {
     /* set at birth */
@@ -27,6 +28,7 @@ struct decoder {
     struct timeline timeline;
     uint64_t number; /* of the latest packet */
     int64_t arrival_us[ARRIVALS];
+    int64_t wall_offset_us; /* wall time minus track clock */
     bool too_large;
     int width, height;
     int pixel_format;
@@ -58,6 +60,7 @@ struct decoder *decoder_open(
     }
     struct decoder *d = mem_new(1, sizeof(*d));
     d->stream = stream;
+    d->wall_offset_us = stream->wall_us - stream->mono_us;
     d->picture = mem_check(av_frame_alloc());
     d->pixel_format = AV_PIX_FMT_NONE;
     const AVCodecDescriptor *what = avcodec_descriptor_get(codec->id);
@@ -139,12 +142,15 @@ static bool note_picture(struct decoder *d)
 
 /*
  * A file is anchored when it is opened. A live stream stands for months, and the clock may have
- * been wrong when it began: it follows the wall clock, and who is in the picture keeps the offset
- * with which he came (emit/emitter.h).
+ * been wrong when it began: after a step of the wall clock it follows, and who is in the picture
+ * keeps the offset with which he came (emit/emitter.h).
  */
-static int64_t wall_of(const struct stream *s, int64_t time_us)
+static int64_t wall_of(struct decoder *d, int64_t time_us)
 {
-    return s->live ? mono_wall_us() - (mono_us() - time_us) : s->wall_us + (time_us - s->mono_us);
+    int64_t offset = mono_wall_us() - mono_us();
+    if (d->stream->live && llabs(offset - d->wall_offset_us) > CLOCK_STEP)
+        d->wall_offset_us = offset;
+    return time_us + d->wall_offset_us;
 }
 
 /* Every decoded picture takes its place in time, also those that are withheld. */
@@ -175,7 +181,7 @@ struct frame *decoder_pull(struct decoder *d)
         bool flagged = (p->flags & AV_FRAME_FLAG_CORRUPT) || p->decode_error_flags;
         bool pass = note_picture(d) && damage_frame(&d->damage, number, key, flagged);
         int64_t time = picture_time(d, number);
-        int64_t wall = wall_of(d->stream, time);
+        int64_t wall = wall_of(d, time);
         struct frame *f = pass ? frame_new(d->picture, time, wall) : NULL;
         av_frame_unref(d->picture);
         if (f)

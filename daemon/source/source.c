@@ -325,9 +325,19 @@ static int read_packet(struct source *s)
     return AVERROR_EXIT;
 }
 
+static int64_t packet_stamp_us(const struct source *s)
+{
+    int64_t ts = s->packet->dts != AV_NOPTS_VALUE ? s->packet->dts : s->packet->pts;
+    if (ts == AV_NOPTS_VALUE)
+        return TIMELINE_NONE;
+    return av_rescale_q(ts, (AVRational){s->stream.time_num, s->stream.time_den}, AV_TIME_BASE_Q);
+}
+
 static void count_packet(struct source *s, bool key, int64_t now_us)
 {
-    s->recent_us[s->packets % RATE_WINDOW] = now_us;
+    /* By the camera's own time, for packets come in bursts. */
+    int64_t stamp_us = packet_stamp_us(s);
+    s->recent_us[s->packets % RATE_WINDOW] = stamp_us != TIMELINE_NONE ? stamp_us : now_us;
     s->packets++;
     s->bytes += (uint64_t)s->packet->size;
     if (!key)
@@ -347,14 +357,6 @@ static bool wait_until(struct source *s, int64_t due_us)
         if (stop_wait(s->stop, (int)(left_ms < PACE_STEP_MS ? left_ms : PACE_STEP_MS)))
             return false;
     }
-}
-
-static int64_t packet_stamp_us(const struct source *s)
-{
-    int64_t ts = s->packet->dts != AV_NOPTS_VALUE ? s->packet->dts : s->packet->pts;
-    if (ts == AV_NOPTS_VALUE)
-        return TIMELINE_NONE;
-    return av_rescale_q(ts, (AVRational){s->stream.time_num, s->stream.time_den}, AV_TIME_BASE_Q);
 }
 
 enum source_fault source_read(struct source *s, struct packet *ret_packet, struct err *e)

@@ -23,7 +23,8 @@ BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 MODELS = os.path.join(TOP, os.environ.get("FACED_MODELS", "build/models"))
 CLIPS = os.path.join(BUILD, "clips")
 MEDIA = os.path.join(BUILD, "media")
-PATIENCE = 30 * (4 if "asan" in os.environ.get("FACED_MODE", "") else 1)
+FACED_MODE = os.environ.get("FACED_MODE", "release")
+PATIENCE = 30 * (4 if FACED_MODE == "asan" else 1)
 
 # People in each clip whose face can be seen; ../shared says so, and so do your eyes.
 PEOPLE = {
@@ -40,6 +41,13 @@ def tool(name):
 def tools(name):
     """A script of tests/tools."""
     return os.path.join(TOP, "tests/tools", name)
+
+
+def preload(name):
+    """LD_PRELOAD for one of tests/preload; a sanitizer's own library wants to be the first."""
+    first = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True,
+                           check=True).stdout.strip() + " " if FACED_MODE == "asan" else ""
+    return first + tool(name)
 
 
 def clip(name):

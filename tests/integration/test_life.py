@@ -60,7 +60,7 @@ def test_stop_ends_open_records(running, tmp_path, broker, sig):
 def test_hanging_name_server_does_not_delay_the_stop(running, tmp_path, black):
     daemon = running(house.Daemon(
         tmp_path, {"lost": "rtsp://camera.invalid/stream", "door": black.url("door")},
-        env={"LD_PRELOAD": house.tool("slowresolver.so")}))
+        env={"LD_PRELOAD": house.preload("slowresolver.so")}))
     daemon.wait_line(r"camera: door: streaming")
     begin = time.monotonic()
     daemon.p.terminate()
