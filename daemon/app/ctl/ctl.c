@@ -27,6 +27,26 @@ void ctl_parse(const struct argp *argp, int argc, char **argv, void *input)
     argp_parse(argp, argc, argv, 0, NULL, input);
 }
 
+static const struct argp_option common_options[] = {
+        {"config", 'c', "FILE", 0, "The daemon's configuration; default " CTL_CONF_DEFAULT, 0},
+        {"json", 'j', NULL, 0, "One JSON document", 0},
+        {0},
+};
+
+static error_t parse_common(int key, char *arg, struct argp_state *state)
+{
+    struct ctl_common *common = state->input;
+    switch (key) {
+    case 'c': common->file = arg; break;
+    case 'j': common->json = true; break;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+static const struct argp common_argp = {.options = common_options, .parser = parse_common};
+const struct argp_child ctl_common[] = {{&common_argp, 0, NULL, 0}, {0}};
+
 struct conf *ctl_conf(const char *command, const char *file)
 {
     /* Without a file given, the defaults are as good as an absent one. */

@@ -3,6 +3,7 @@
 #include "base/err.h"
 
 #include <argp.h>
+#include <stdbool.h>
 
 struct conf;
 
@@ -32,6 +33,14 @@ int ctl_fail(enum ctl_exit code, const char *command, const char *fmt, ...)
 
 /* argp_parse() whose usage lines name "facectl COMMAND" and whose errors exit with 2. */
 void ctl_parse(const struct argp *argp, int argc, char **argv, void *input);
+
+/* The options that most subcommands have, -c and --json, as an argp child: it is given its
+ * struct by `state->child_inputs[0] = ...` at ARGP_KEY_INIT. */
+struct ctl_common {
+    const char *file;
+    bool json;
+};
+extern const struct argp_child ctl_common[];
 
 /*
  * The configuration by which database, models and socket are found; its secrets are not resolved.

@@ -16,13 +16,11 @@
 #define ENDING ".card.json"
 
 struct arguments {
-    const char *file;
-    bool json, verify;
+    struct ctl_common common;
+    bool verify;
 };
 
 static const struct argp_option options[] = {
-        {"config", 'c', "FILE", 0, "The daemon's configuration; default " CTL_CONF_DEFAULT, 0},
-        {"json", 'j', NULL, 0, "One JSON document", 0},
         {"verify", 'v', NULL, 0, "Compare each file with its card's checksum", 0},
         {0},
 };
@@ -31,8 +29,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
-    case 'c': a->file = arg; break;
-    case 'j': a->json = true; break;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &a->common; break;
     case 'v': a->verify = true; break;
     case ARGP_KEY_ARG: argp_error(state, "'%s': no argument is expected", arg); break;
     default: return ARGP_ERR_UNKNOWN;
@@ -148,15 +145,15 @@ static int show(const struct conf *conf, struct dirent **names, int n, const str
         }
         char state[512];
         bad += is_bad(card, judge(card, a->verify, state, sizeof(state)), conf);
-        if (a->json)
+        if (a->common.json)
             json_array_append_new(list, card_json(card, state));
         else
             print_card(card, state);
         card_free(card);
     }
-    if (a->json)
+    if (a->common.json)
         json_dumpf(list, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    if (a->json)
+    if (a->common.json)
         putchar('\n');
     json_decref(list);
     return bad;
@@ -166,12 +163,13 @@ int ctl_models(int argc, char **argv)
 {
     static const struct argp argp = {.options = options,
             .parser = parse,
+            .children = ctl_common,
             .doc = "Show the model cards: what each model is, where it comes from, how right it "
                    "is."};
     struct arguments a = {0};
     ctl_parse(&argp, argc, argv, &a);
 
-    struct conf *conf = ctl_conf("models", a.file);
+    struct conf *conf = ctl_conf("models", a.common.file);
     if (!conf)
         return CTL_CONFIG;
     const char *dir = conf->models.dir;

@@ -25,14 +25,13 @@
 #define LONG_GOP_S      10
 
 struct arguments {
-    const char *file, *url;
+    struct ctl_common common;
+    const char *url;
     int seconds;
-    bool json, udp;
+    bool udp;
 };
 
 static const struct argp_option options[] = {
-        {"config", 'c', "FILE", 0, "The daemon's configuration, for the models", 0},
-        {"json", 'j', NULL, 0, "One JSON document", 0},
         {"seconds", 's', "N", 0, "Look for so long (5)", 0},
         {"udp", 'u', NULL, 0, "RTSP over UDP instead of TCP", 0},
         {0},
@@ -42,8 +41,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
-    case 'c': a->file = arg; break;
-    case 'j': a->json = true; break;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &a->common; break;
     case 'u': a->udp = true; break;
     case 's':
         a->seconds = atoi(arg);
@@ -211,6 +209,7 @@ int ctl_probe(int argc, char **argv)
 {
     static const struct argp argp = {.options = options,
             .parser = parse,
+            .children = ctl_common,
             .args_doc = "URL",
             .doc = "Say whether a camera, a file or a webcam can be used, and how well."};
     struct arguments a = {.seconds = DEFAULT_SECONDS};
@@ -224,7 +223,7 @@ int ctl_probe(int argc, char **argv)
             .fps = SAMPLE_FPS,
             .transport = a.udp ? TRANSPORT_UDP : TRANSPORT_TCP,
             .pace = PACE_MAX};
-    struct conf *conf = ctl_conf("probe", a.file);
+    struct conf *conf = ctl_conf("probe", a.common.file);
     if (!conf)
         return CTL_CONFIG;
     struct findings found = {0};
@@ -259,7 +258,7 @@ int ctl_probe(int argc, char **argv)
                 "key frames?",
                 shown, a.seconds);
     json_t *hints = advice(&found);
-    if (a.json)
+    if (a.common.json)
         print_json(shown, &found, hints);
     else
         print_text(shown, &found, hints);

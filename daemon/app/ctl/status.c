@@ -14,22 +14,14 @@
 #define PATIENCE_MS 5000
 
 struct arguments {
-    const char *file;
-    bool json;
-};
-
-static const struct argp_option options[] = {
-        {"config", 'c', "FILE", 0, "The daemon's configuration; default " CTL_CONF_DEFAULT, 0},
-        {"json", 'j', NULL, 0, "One JSON document", 0},
-        {0},
+    struct ctl_common common;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
-    case 'c': a->file = arg; break;
-    case 'j': a->json = true; break;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &a->common; break;
     case ARGP_KEY_ARG: argp_error(state, "'%s': no argument is expected", arg); break;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -112,11 +104,11 @@ static void print_cameras(const json_t *cameras)
 int ctl_status(int argc, char **argv)
 {
     static const struct argp argp = {
-            .options = options, .parser = parse, .doc = "Say what the daemon is doing now."};
+            .parser = parse, .children = ctl_common, .doc = "Say what the daemon is doing now."};
     struct arguments a = {0};
     ctl_parse(&argp, argc, argv, &a);
 
-    struct conf *conf = ctl_conf("status", a.file);
+    struct conf *conf = ctl_conf("status", a.common.file);
     if (!conf)
         return CTL_CONFIG;
     struct err e = {0};
@@ -131,7 +123,7 @@ int ctl_status(int argc, char **argv)
     if (!json_is_object(j)) {
         code = ctl_fail(
                 CTL_FAILED, "status", "the daemon's answer is no JSON; is it of this version?");
-    } else if (a.json) {
+    } else if (a.common.json) {
         fputs(answer, stdout);
     } else {
         print_head(j);
