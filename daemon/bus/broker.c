@@ -13,8 +13,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define IN_FLIGHT 20
-#define TOPIC     "bus"
+#define IN_FLIGHT    20
+#define ADDRESSES    4
+#define ADDRESS_TEXT 64
+#define TOPIC        "bus"
 
 struct broker {
     struct broker_setup setup; /* set at birth */
@@ -22,10 +24,12 @@ struct broker {
     /* owned by the one thread */
     struct mosquitto *mosq;
     enum broker_state state;
-    bool reached;  /* TCP stands */
-    int connack;   /* the broker's answer; -1: none yet */
-    bool deaf;     /* it does not let us subscribe */
-    int64_t until; /* while connecting: when we give up */
+    bool reached;                          /* TCP stands */
+    int connack;                           /* the broker's answer; -1: none yet */
+    bool deaf;                             /* it does not let us subscribe */
+    int64_t until;                         /* while connecting: when we give up */
+    char address[ADDRESSES][ADDRESS_TEXT]; /* the host's, in the resolver's order */
+    int addresses, tried;
     int n_acked;
     int acked[IN_FLIGHT]; /* each packet in flight comes here once */
 };
@@ -172,18 +176,54 @@ static int refused(struct broker *b, int code, struct err *e)
     }
 }
 
+/*
+ * The library takes the first address whose connect does not fail at once, and stays with it: a
+ * broker that listens on 127.0.0.1 alone would not be found as "localhost" where that is ::1
+ * first. So we resolve, and try one address after the other. 0, or the resolver's code.
+ */
+static int resolve(struct broker *b)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    b->addresses = b->tried = 0;
+    int r = getaddrinfo(b->setup.conf->host, NULL, &hints, &list);
+    for (struct addrinfo *a = list; r == 0 && a && b->addresses < ADDRESSES; a = a->ai_next) {
+        if (getnameinfo(a->ai_addr, a->ai_addrlen, b->address[b->addresses], ADDRESS_TEXT, NULL, 0,
+                    NI_NUMERICHOST) == 0)
+            b->addresses++;
+    }
+    if (list)
+        freeaddrinfo(list);
+    return r ? r : b->addresses ? 0 : EAI_NONAME;
+}
+
+/* Begins to connect to the next address. */
+static int attempt(struct broker *b, int64_t now_us, struct err *e)
+{
+    const struct conf_mqtt *c = b->setup.conf;
+    int rc = MOSQ_ERR_INVAL;
+    while (b->tried < b->addresses) {
+        rc = begin_anew(b);
+        if (rc == MOSQ_ERR_SUCCESS)
+            rc = mosquitto_connect_async(
+                    b->mosq, b->address[b->tried++], c->port, b->setup.keepalive_s);
+        if (rc == MOSQ_ERR_SUCCESS || rc == MOSQ_ERR_CONN_PENDING) {
+            b->state = BROKER_CONNECTING;
+            b->until = now_us + b->setup.connect_ms * INT64_C(1000);
+            return 0;
+        }
+        if (rc != MOSQ_ERR_ERRNO || b->tried == b->addresses)
+            break;
+        broker_close(b);
+    }
+    return down(b, rc, errno, e);
+}
+
 int broker_open(struct broker *b, int64_t now_us, struct err *e)
 {
     assert(b->state == BROKER_DOWN);
-    const struct conf_mqtt *c = b->setup.conf;
-    int rc = begin_anew(b);
-    if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_connect_async(b->mosq, c->host, c->port, b->setup.keepalive_s);
-    if (rc != MOSQ_ERR_SUCCESS && rc != MOSQ_ERR_CONN_PENDING)
-        return down(b, rc, errno, e);
-    b->state = BROKER_CONNECTING;
-    b->until = now_us + b->setup.connect_ms * INT64_C(1000);
-    return 0;
+    int r = resolve(b);
+    return r ? down(b, MOSQ_ERR_EAI, r, e) : attempt(b, now_us, e);
 }
 
 int broker_fd(const struct broker *b)
@@ -225,6 +265,10 @@ int broker_service(struct broker *b, short revents, int64_t now_us, struct err *
     if (b->state == BROKER_DOWN)
         return 0;
     int error = revents ? connect_error(b) : 0;
+    if (error && b->tried < b->addresses) {
+        broker_close(b);
+        return attempt(b, now_us, e);
+    }
     if (error)
         return down(b, MOSQ_ERR_ERRNO, error, e);
 
@@ -249,6 +293,8 @@ int broker_service(struct broker *b, short revents, int64_t now_us, struct err *
     if (b->state == BROKER_CONNECTING && now_us >= b->until) {
         bool reached = b->reached;
         broker_close(b);
+        if (!reached && b->tried < b->addresses)
+            return attempt(b, now_us, e);
         return err_set(e, -ETIMEDOUT, "the broker %s %s within %d s", b->setup.conf->url_shown,
                 reached ? "accepts the connection but does not answer" : "cannot be reached",
                 b->setup.connect_ms / 1000);
