@@ -21,3 +21,21 @@ const char *mono_boot_id(void);
 
 /* Sleeps the thread; for pacing a file, never for waiting for somebody. */
 void mono_sleep_us(int64_t us);
+
+/* Sums and differences of times that came from outside, where any int64_t is possible: they stop
+ * at the ends. */
+static inline int64_t mono_plus(int64_t a, int64_t b)
+{
+    int64_t sum;
+    if (__builtin_add_overflow(a, b, &sum))
+        return a < 0 ? INT64_MIN : INT64_MAX;
+    return sum;
+}
+
+static inline int64_t mono_minus(int64_t a, int64_t b)
+{
+    int64_t difference;
+    if (__builtin_sub_overflow(a, b, &difference))
+        return a < 0 ? INT64_MIN : INT64_MAX;
+    return difference;
+}

@@ -1,28 +1,9 @@
 #include "bus/topic.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <string.h>
-
-/* The length of the well-formed UTF-8 character at s (RFC 3629), or 0. */
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t n = s[0] >= 0xc2 && s[0] <= 0xdf   ? 2
-               : s[0] >= 0xe0 && s[0] <= 0xef ? 3
-               : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
-                                              : 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) /* the final NUL ends it as well */
-            return 0;
-    }
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool surrogate = s[0] == 0xed && s[1] > 0x9f;
-    bool beyond = s[0] == 0xf4 && s[1] > 0x8f;
-    bool control = s[0] == 0xc2 && s[1] < 0xa0;
-    return overlong || surrogate || beyond || control ? 0 : n;
-}
 
 bool topic_valid(const char *topic)
 {
@@ -30,10 +11,10 @@ bool topic_valid(const char *topic)
     if (n == 0 || n > TOPIC_MAX || topic[0] == '$' || topic[0] == '/' || topic[n - 1] == '/')
         return false;
     for (const char *at = topic; *at;) {
-        unsigned char c = (unsigned char)*at;
-        if (c < 0x20 || c == 0x7f || c == '+' || c == '#' || (c == '/' && at[1] == '/'))
+        const unsigned char *c = (const unsigned char *)at;
+        if (utf8_control(c) || *c == '+' || *c == '#' || (*c == '/' && c[1] == '/'))
             return false;
-        size_t step = utf8_length((const unsigned char *)at);
+        size_t step = utf8_length(c);
         if (step == 0)
             return false;
         at += step;

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/redact.h"
+#include "base/utf8.h"
 #include "base/when.h"
 #include "conf/address.h"
 #include "flow/settings.h"
@@ -89,31 +90,14 @@ void value_format_size(char ret_text[32], int64_t bytes)
     (void)snprintf(ret_text, 32, "%lld", (long long)bytes);
 }
 
-/* Length of the UTF-8 sequence at s (RFC 3629); 0: there is none. */
-static int utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    int n = s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 ? 4 : 0;
-    if (n == 0 || s[0] > 0xf4)
-        return 0;
-    for (int i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool too_long = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool surrogate = s[0] == 0xed && s[1] > 0x9f, beyond = s[0] == 0xf4 && s[1] > 0x8f;
-    return too_long || surrogate || beyond ? 0 : n;
-}
-
 /* Texts go into topics, JSON and log lines: nothing there could carry anything else. */
 static int check_text(const char *text, struct err *e)
 {
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        int n = utf8_length(p);
+        size_t n = utf8_length(p);
         if (n == 0)
             return err_set(e, -EINVAL, "the value is not UTF-8 text");
-        if (*p < 0x20 || *p == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0)) /* C0, DEL, C1 */
+        if (utf8_control(p))
             return err_set(e, -EINVAL, "the value contains a line end or control character");
         p += n;
     }

@@ -75,15 +75,6 @@ int emitter_count(const struct emitter *e)
     return n;
 }
 
-/* Any int64_t may come in as a time, so sums and differences stop at the ends. */
-static int64_t plus(int64_t a, int64_t b)
-{
-    int64_t sum;
-    if (__builtin_add_overflow(a, b, &sum))
-        return a < 0 ? INT64_MIN : INT64_MAX;
-    return sum;
-}
-
 /* How long ago; a time in the future, after a step of the clock, was just now. */
 static int64_t since(int64_t now_us, int64_t then_us)
 {
@@ -259,15 +250,15 @@ static void begin(struct out *o, struct entry *x, const struct sighting *s, int6
 {
     x->open = true;
     x->offset_us = offset_us;
-    x->record.start_us = plus(s->first_us, offset_us);
+    x->record.start_us = mono_plus(s->first_us, offset_us);
     x->record.end_us = x->record.start_us;
     uuid_make(x->record.id, x->record.start_us);
-    x->update_us = plus(o->time_us, UPDATE_FIRST_US);
+    x->update_us = mono_plus(o->time_us, UPDATE_FIRST_US);
 }
 
 static void last_seen(struct entry *x, const struct sighting *s)
 {
-    int64_t end_us = plus(s->last_us, x->offset_us);
+    int64_t end_us = mono_plus(s->last_us, x->offset_us);
     if (end_us > x->record.end_us)
         x->record.end_us = end_us;
 }
@@ -283,7 +274,7 @@ static void live(struct out *o, struct entry *x, const struct sighting *s, int w
 
     /* After a step back the wait is no longer than it can be. */
     if (since(x->update_us, o->time_us) > UPDATE_US)
-        x->update_us = plus(o->time_us, UPDATE_US);
+        x->update_us = mono_plus(o->time_us, UPDATE_US);
     int64_t quiet = since(o->time_us, x->told_us);
     if (is_new) {
         tell(o, EVENT_NEW, x);
@@ -291,7 +282,7 @@ static void live(struct out *o, struct entry *x, const struct sighting *s, int w
     } else if (o->time_us >= x->update_us && answers_differ(&x->said, &x->record.answers)) {
         tell(o, EVENT_UPDATE, x);
         x->said = x->record.answers;
-        x->update_us = plus(o->time_us, UPDATE_US);
+        x->update_us = mono_plus(o->time_us, UPDATE_US);
     } else if (x->record.end_us != x->told_end_us && quiet >= (s->found ? SEEN_US : SEEN_LOST_US)) {
         tell(o, EVENT_SEEN, x);
     }
@@ -313,7 +304,7 @@ size_t emitter_step(struct emitter *e, const struct sightings *sightings, int wi
         int64_t time_us, int64_t wall_offset_us, struct event **ret_events, size_t max)
 {
     assert(max >= 2 * (size_t)sightings->n);
-    struct out o = {e, ret_events, 0, time_us, plus(time_us, wall_offset_us)};
+    struct out o = {e, ret_events, 0, time_us, mono_plus(time_us, wall_offset_us)};
     for (int i = 0; i < sightings->n; i++) {
         const struct sighting *s = &sightings->list[i];
         struct entry *x = entry_of(e, s);

@@ -77,27 +77,10 @@ void tracker_free(struct tracker *t)
     free(t);
 }
 
-/* Any int64_t may come in as a time, so sums and differences stop at the ends. */
-static int64_t plus(int64_t a, int64_t b)
-{
-    int64_t sum;
-    if (__builtin_add_overflow(a, b, &sum))
-        return a < 0 ? INT64_MIN : INT64_MAX;
-    return sum;
-}
-
-static int64_t minus(int64_t a, int64_t b)
-{
-    int64_t difference;
-    if (__builtin_sub_overflow(a, b, &difference))
-        return a < 0 ? INT64_MIN : INT64_MAX;
-    return difference;
-}
-
 /* The clock stepped back to time_us: what was so long ago stays so long ago. */
 static int64_t moved(int64_t then_us, int64_t by_us, int64_t time_us)
 {
-    int64_t us = plus(then_us, by_us);
+    int64_t us = mono_plus(then_us, by_us);
     return us < time_us ? us : time_us;
 }
 
@@ -117,7 +100,7 @@ static void step_back(struct tracker *t, int64_t by_us, int64_t time_us)
 /* Returns the time that passed, never negative. */
 static int64_t advance(struct tracker *t, int64_t time_us)
 {
-    int64_t passed = t->begun ? minus(time_us, t->now_us) : 0;
+    int64_t passed = t->begun ? mono_minus(time_us, t->now_us) : 0;
     if (passed < 0) {
         step_back(t, passed, time_us);
         passed = 0;
@@ -181,14 +164,14 @@ static int64_t patience_us(const struct tracker *t)
         if (one > 0 && (usual == 0 || one < usual))
             usual = one;
     }
-    usual = plus(usual, usual / 2);
+    usual = mono_plus(usual, usual / 2);
     return usual > t->conf.lost_us ? usual : t->conf.lost_us;
 }
 
 /* Has the camera given no picture for too long? Then nobody knows where its people are. */
 static void check_camera(struct tracker *t, struct sightings *ret)
 {
-    if (t->begun && minus(t->now_us, t->picture_us) >= patience_us(t))
+    if (t->begun && mono_minus(t->now_us, t->picture_us) >= patience_us(t))
         end_all(t, END_CAMERA_LOST, ret);
 }
 
@@ -197,7 +180,7 @@ static void picture(struct tracker *t)
     if (t->begun) {
         for (int i = INTERVALS - 1; i > 0; i--)
             t->interval_us[i] = t->interval_us[i - 1];
-        t->interval_us[0] = minus(t->now_us, t->picture_us);
+        t->interval_us[0] = mono_minus(t->now_us, t->picture_us);
     }
     t->begun = true;
     t->picture_us = t->now_us;
@@ -221,7 +204,7 @@ static uint64_t window(const struct tracker *t)
 {
     uint64_t bits = 0;
     for (int i = 0; i < t->looks; i++) {
-        if (i <= t->conf.confirm || minus(t->now_us, t->looked_us[i]) <= MONO_SECOND)
+        if (i <= t->conf.confirm || mono_minus(t->now_us, t->looked_us[i]) <= MONO_SECOND)
             bits |= UINT64_C(1) << i;
     }
     return bits;
@@ -331,7 +314,8 @@ static void miss(struct tracker *t, uint64_t within, struct sightings *ret)
         if (k->found)
             continue;
         k->missed++;
-        bool over = k->missed >= MISSED_MIN && minus(t->now_us, k->there_us) >= t->conf.lost_us;
+        bool over =
+                k->missed >= MISSED_MIN && mono_minus(t->now_us, k->there_us) >= t->conf.lost_us;
         if (over || (k->state == TRACK_TENTATIVE && !(k->sure & within)))
             end(t, i, END_LEFT, ret);
     }
@@ -396,7 +380,7 @@ void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret)
     picture(t);
     for (int i = 0; i < t->n; i++) {
         struct track *k = &t->tracks[i];
-        k->there_us = plus(k->there_us, passed);
+        k->there_us = mono_plus(k->there_us, passed);
         k->found = false;
         motion_rest(&k->motion);
     }

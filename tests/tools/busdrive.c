@@ -1,4 +1,4 @@
-/* needs: bus/bus bus/sender bus/broker bus/board bus/window bus/topic flow/queue flow/message flow/event flow/face flow/age base/err base/mem base/log base/redact base/url base/mono base/thread base/backoff base/when base/uuid */
+/* needs: bus/bus bus/sender bus/broker bus/board bus/window bus/topic flow/queue flow/message flow/event flow/face flow/age base/err base/mem base/log base/redact base/url base/mono base/thread base/backoff base/when base/uuid base/utf8 */
 
 /*
  * The bus alone against a broker, for tests/integration/test_bus.py: this program is the store and

@@ -1,4 +1,4 @@
-/* needs: bus/topic base/mem base/err */
+/* needs: bus/topic base/mem base/err base/utf8 */
 #include "bus/topic.h"
 
 #include <setjmp.h>
