@@ -178,3 +178,15 @@ int when_parse(const char *text, int64_t now_us, int64_t *ret_wall_us)
     *ret_wall_us = s * MONO_SECOND + fraction_us;
     return 0;
 }
+
+void when_format_span(char ret_text[WHEN_TEXT], int64_t s)
+{
+    const struct {
+        int64_t below, unit;
+        const char *name;
+    } steps[] = {{120, 1, "s"}, {7200, 60, "min"}, {172800, 3600, "h"}, {INT64_MAX, 86400, "d"}};
+    int i = 0;
+    while (s >= steps[i].below && steps[i].below != INT64_MAX)
+        i++;
+    (void)snprintf(ret_text, WHEN_TEXT, "%lld %s", (long long)(s / steps[i].unit), steps[i].name);
+}

@@ -29,3 +29,6 @@ int when_parse_duration(const char *text, int64_t *ret_us);
 
 /* The same back: the largest unit that divides it. */
 void when_format_duration(char ret_text[WHEN_TEXT], int64_t us);
+
+/* "45 s", "12 min", "3 h", "9 d": as much of a span as somebody wants to know. */
+void when_format_span(char ret_text[WHEN_TEXT], int64_t s);

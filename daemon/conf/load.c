@@ -371,6 +371,7 @@ int conf_load(const char *file, unsigned flags, struct conf **ret, struct err *e
     struct loader l = {file, flags, mem_new(1, sizeof(struct conf)), e ? e : &own};
     config_t config;
     config_init(&config);
+    l.c->holders = 1;
     l.c->file = mem_strdup(file);
 
     char *text = NULL;
@@ -402,9 +403,15 @@ int conf_load(const char *file, unsigned flags, struct conf **ret, struct err *e
     return 0;
 }
 
+struct conf *conf_hold(struct conf *c)
+{
+    c->holders++;
+    return c;
+}
+
 void conf_free(struct conf *c)
 {
-    if (!c)
+    if (!c || --c->holders > 0)
         return;
     for (size_t i = 0; i < conf_keys_count; i++) {
         const struct conf_key *key = &conf_keys[i];

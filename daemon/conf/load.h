@@ -26,5 +26,11 @@ enum conf_flag {
  */
 int conf_load(const char *file, unsigned flags, struct conf **ret, struct err *e);
 
-/* Wipes all strings; NULL is fine. */
+/*
+ * One more who uses it and calls conf_free() when done; main only. What was made from an earlier
+ * configuration and goes on unchanged after a reload keeps that one alive.
+ */
+struct conf *conf_hold(struct conf *c);
+
+/* The last holder's wipes all strings; NULL is fine. */
 void conf_free(struct conf *c);

@@ -29,9 +29,11 @@ static const char *const paces[] = {
 const struct conf_key conf_keys[] = {
     {.path = "node", .type = KEY_NAME, .offset = IN(node),
      .computed = "the host's short name",
+     .fixed = "it stands in every topic and row",
      .meaning = "This machine's name in topics and rows."},
     {.path = "control", .type = KEY_PATH, .min = 1, .max = 107, .offset = IN(control),
      .computed = "control.sock in $RUNTIME_DIRECTORY, else in /run/faced",
+     .fixed = "facectl would look for this daemon elsewhere",
      .meaning = "The control socket, for facectl."},
     {.path = "secrets_dir", .type = KEY_PATH, .min = 1, .max = 4095, .offset = IN(secrets_dir),
      .fallback = "/etc/faced/secrets",
@@ -39,6 +41,7 @@ const struct conf_key conf_keys[] = {
 
     {.path = "database.path", .type = KEY_PATH, .min = 1, .max = 4095,
      .offset = IN(database.path), .fallback = "/var/lib/faced/faced.db",
+     .fixed = "open records and waiting messages are in the present one",
      .meaning = "The database file."},
     {.path = "database.observations", .type = KEY_BOOL, .offset = IN(database.observations),
      .fallback = "false",
@@ -64,6 +67,9 @@ const struct conf_key conf_keys[] = {
     {.path = "mqtt.outbox_size", .type = KEY_SIZE, .min = 65536, .max = 1099511627776.0,
      .offset = IN(mqtt.outbox_size), .fallback = "1G",
      .meaning = "How much may wait; when it is more, the oldest are dropped."},
+    {.path = "mqtt.camera_down_after", .type = KEY_DURATION, .min = 0, .max = DAY,
+     .offset = IN(mqtt.camera_down_after_us), .fallback = "30s",
+     .meaning = "A camera away for less is not announced as offline."},
 
     {.path = "models.dir", .type = KEY_PATH, .min = 1, .max = 4095, .offset = IN(models.dir),
      .fallback = "/usr/share/faced/models",

@@ -44,6 +44,7 @@ struct conf_key {
     const char *const *words; /* of KEY_ENUM, ended by NULL */
     size_t offset;
     const char *meaning; /* one line for the example file and the manual */
+    const char *fixed;   /* why a reload cannot change it; NULL: it can */
 };
 
 /* In the order of the example file and the dump; section by section. */

@@ -49,11 +49,13 @@ struct conf_mqtt {
     char *username, *password; /* NULL: none */
     char *client_id;
     int64_t outbox_age_us;
-    int64_t outbox_size; /* bytes */
+    int64_t outbox_size;          /* bytes */
+    int64_t camera_down_after_us; /* shorter absences are not announced */
 };
 
 struct conf {
-    char *file; /* where it was read from */
+    int holders; /* see conf_hold() */
+    char *file;  /* where it was read from */
     char node[NAME_SIZE];
     char *control; /* the control socket's path */
     char *secrets_dir;
