@@ -15,7 +15,6 @@
 #include "base/redact.h"
 #include "base/stop.h"
 #include "base/thread.h"
-#include "bus/bus.h"
 #include "flow/frame.h"
 #include "flow/queue.h"
 #include "flow/slot.h"
@@ -126,13 +125,6 @@ static void note(struct camera *c, enum camera_state state)
     c->noted_us = mono_us();
 }
 
-static void publish(const struct camera *c, const char *what, const char *payload)
-{
-    char topic[NAME_SIZE + 16];
-    (void)snprintf(topic, sizeof(topic), "%s/%s", c->conf->name, what);
-    bus_state(c->links.bus, topic, payload);
-}
-
 /* trouble: why it is not online, "" when there is nothing to complain of. */
 static void announce(struct camera *c, enum camera_state state, const char *trouble)
 {
@@ -146,13 +138,7 @@ static void announce(struct camera *c, enum camera_state state, const char *trou
         note(c, state);
         slot_ring(c->links.slot); /* nobody is in view of a camera that does not see */
     }
-    if (!c->links.bus)
-        return;
-    publish(c, "status",
-            state == CAMERA_ONLINE     ? "online"
-            : state == CAMERA_DISABLED ? "disabled"
-                                       : "offline");
-    publish(c, "enabled/state", atomic_load(&c->enabled) ? "ON" : "OFF");
+    c->links.changed(c->links.arg);
 }
 
 /* ------------------------------------------------------------- streaming --- */
@@ -263,7 +249,7 @@ static enum source_fault session(struct camera *c, struct session *s, struct err
 static void finish(struct camera *c)
 {
     if (!atomic_exchange(&c->finished, true))
-        c->links.finished(c->links.arg);
+        c->links.changed(c->links.arg);
 }
 
 /* A pause that hears whoever wants something. */

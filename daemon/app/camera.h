@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct bus;
 struct queue;
 struct slot;
 
@@ -15,9 +14,9 @@ struct slot;
  * One camera's life: connecting, streaming, backing off, switched off, ended.
  *
  * Each camera has a thread of its own, which is the only one that touches its decoder. It puts
- * the sampled pictures into its slot, and tells the world of its state: the store (for the view
- * `cameras`), the bus (`online`, `offline`, `disabled`) and whoever asks for the status. Nothing
- * that happens to it concerns another camera.
+ * the sampled pictures into its slot, and tells of its state: the store, for the view `cameras`,
+ * and whoever asks; `changed` says that asking is worth it. Nothing that happens to it concerns
+ * another camera.
  */
 struct camera;
 
@@ -25,8 +24,7 @@ struct camera;
 struct camera_links {
     struct slot *slot;
     struct queue *to_store;
-    struct bus *bus;             /* NULL: no broker configured */
-    void (*finished)(void *arg); /* called once when `once` is reached, on the camera's thread */
+    void (*changed)(void *arg); /* its state has, or `once` is reached; on the camera's thread */
     void *arg;
 };
 

@@ -1,8 +1,9 @@
 #include "app/health.h"
 
 #include "app/camera.h"
-#include "app/meter.h"
 #include "app/pipeline.h"
+#include "app/station.h"
+#include "app/trouble.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/when.h"
@@ -21,42 +22,38 @@
 #define FIRST_STATS_US (5 * MONO_SECOND)  /* when the cameras have come */
 #define HANGS_US       (20 * MONO_SECOND) /* longer inside one picture or commit: it hangs */
 
-/* One camera as it was at the last tick, and what can only be known by looking twice. */
-struct station {
-    struct camera *camera;
-    const struct lane *lane;
-    struct camera_status status;
-    struct lane_stats stats;
-    struct meter frames, looks, lost;
-    struct hourly reconnects, stalls;
-    uint64_t reconnects_before, stalls_before;
-};
+#define SLOW_SHARE     0.25 /* of the sampled pictures not looked at: more is worth a word */
 
 struct watched {
     const char *name;
     const struct beat *beat;
     bool hangs;
+    int64_t hangs_us; /* since when */
 };
 
 struct health {
+    /* set at birth */
+    struct store *store;
+    int64_t born_us;
+
+    /* from one reload to the next */
     const struct conf *conf;
     const struct pipeline *pipeline;
-    struct store *store;
     struct bus *bus;
-    int64_t born_us, stats_us;
+
+    int64_t stats_us;
+    int64_t failing_us, slow_us; /* since when; 0: not */
+    int64_t refused_us;          /* when a reload was refused; 0: the last one was not */
+    char refused[sizeof(((struct err *)0)->text)];
     int n_stations, n_watched;
     struct station *stations;
     struct watched *watched;
 };
 
-struct health *health_new(const struct conf *conf, const struct pipeline *pipeline,
-        struct store *store, struct bus *bus)
+struct health *health_new(struct store *store)
 {
     struct health *h = mem_new(1, sizeof(*h));
-    h->conf = conf;
-    h->pipeline = pipeline;
     h->store = store;
-    h->bus = bus;
     h->born_us = h->stats_us = mono_us();
     return h;
 }
@@ -70,6 +67,32 @@ void health_free(struct health *h)
     free(h);
 }
 
+void health_set(
+        struct health *h, const struct conf *conf, const struct pipeline *pipeline, struct bus *bus)
+{
+    h->conf = conf;
+    h->pipeline = pipeline;
+    h->bus = bus;
+}
+
+void health_watch(struct health *h, const char *name, const struct beat *beat)
+{
+    h->watched = mem_grow(h->watched, (size_t)h->n_watched + 1, sizeof(*h->watched));
+    h->watched[h->n_watched++] = (struct watched){name, beat, false, 0};
+}
+
+void health_unwatch(struct health *h, const struct beat *beat)
+{
+    for (int i = 0; i < h->n_watched; i++) {
+        if (h->watched[i].beat != beat)
+            continue;
+        h->n_watched--;
+        memmove(&h->watched[i], &h->watched[i + 1],
+                (size_t)(h->n_watched - i) * sizeof(*h->watched));
+        return;
+    }
+}
+
 void health_add_camera(struct health *h, struct camera *camera, const struct lane *lane)
 {
     h->stations = mem_grow(h->stations, (size_t)h->n_stations + 1, sizeof(*h->stations));
@@ -77,26 +100,26 @@ void health_add_camera(struct health *h, struct camera *camera, const struct lan
     health_watch(h, camera_conf(camera)->name, camera_beat(camera));
 }
 
-void health_watch(struct health *h, const char *name, const struct beat *beat)
+void health_remove_camera(struct health *h, const struct camera *camera)
 {
-    h->watched = mem_grow(h->watched, (size_t)h->n_watched + 1, sizeof(*h->watched));
-    h->watched[h->n_watched++] = (struct watched){name, beat, false};
+    for (int i = 0; i < h->n_stations; i++) {
+        if (h->stations[i].camera != camera)
+            continue;
+        h->n_stations--;
+        memmove(&h->stations[i], &h->stations[i + 1],
+                (size_t)(h->n_stations - i) * sizeof(*h->stations));
+        health_unwatch(h, camera_beat(camera));
+        return;
+    }
+}
+
+void health_reload(struct health *h, const char *refused)
+{
+    h->refused_us = refused ? mono_us() : 0;
+    (void)snprintf(h->refused, sizeof(h->refused), "%s", refused ? refused : "");
 }
 
 /* ------------------------------------------------------------- once a second --- */
-
-static void look_at_station(struct station *s, int64_t now)
-{
-    camera_status(s->camera, &s->status);
-    lane_stats(s->lane, &s->stats);
-    meter_sample(&s->frames, s->status.frames, now);
-    meter_sample(&s->looks, s->stats.looks, now);
-    meter_sample(&s->lost, s->stats.lost, now);
-    hourly_add(&s->reconnects, (uint32_t)(s->status.reconnects - s->reconnects_before), now);
-    hourly_add(&s->stalls, (uint32_t)(s->status.stalls - s->stalls_before), now);
-    s->reconnects_before = s->status.reconnects;
-    s->stalls_before = s->status.stalls;
-}
 
 /* True while every thread has moved lately or may stand still. */
 static bool all_move(struct health *h, int64_t now)
@@ -112,6 +135,8 @@ static bool all_move(struct health *h, int64_t now)
                     (int)(HANGS_US / MONO_SECOND));
         if (!hangs && w->hangs)
             log_info("health", "the thread of '%s' moves again", w->name);
+        if (hangs && !w->hangs)
+            w->hangs_us = moved_us;
         w->hangs = hangs;
         well = well && !hangs;
     }
@@ -135,13 +160,91 @@ static const char *broker_word(struct health *h)
     return stats.connected ? "broker up" : "broker down";
 }
 
+/* ------------------------------------------------------------- what is wrong --- */
+
+static int64_t seconds(int64_t since_us, int64_t now_us)
+{
+    return (now_us - since_us) / MONO_SECOND;
+}
+
+/* Looked at, and given up for newer ones because no worker came, each in a second. */
+static void rates(const struct health *h, double *ret_looked, double *ret_lost)
+{
+    *ret_looked = *ret_lost = 0;
+    for (int i = 0; i < h->n_stations; i++) {
+        *ret_looked += meter_rate(&h->stations[i].looks);
+        *ret_lost += meter_rate(&h->stations[i].lost);
+    }
+}
+
+/* Since when something is so; kept in *since_us, 0 when it is not. */
+static bool lasts(bool is, int64_t *since_us, int64_t now_us)
+{
+    *since_us = !is ? 0 : *since_us ? *since_us : now_us;
+    return is;
+}
+
+static void house_troubles(struct health *h, struct troubles *t, int64_t now)
+{
+    char text[256];
+    struct store_stats store;
+    store_stats(h->store, &store);
+    if (lasts(store.failing, &h->failing_us, now)) {
+        (void)snprintf(text, sizeof(text),
+                "cannot be written (%s); events wait in memory, make room or mend the disk",
+                store.error);
+        trouble_add(t, "database", seconds(h->failing_us, now), text);
+    }
+    double looked, lost;
+    rates(h, &looked, &lost);
+    if (lasts(lost > 1 && lost > SLOW_SHARE * (looked + lost), &h->slow_us, now)) {
+        (void)snprintf(text, sizeof(text),
+                "too slow: %.0f of %.0f pictures a second are not looked at; lower fps, or watch "
+                "fewer cameras",
+                lost, looked + lost);
+        trouble_add(t, "this host", seconds(h->slow_us, now), text);
+    }
+    struct bus_stats bus;
+    if (h->bus) {
+        bus_stats(h->bus, &bus);
+        if (!bus.connected && bus.error[0])
+            trouble_add(t, "broker", seconds(bus.since_us, mono_wall_us()), bus.error);
+    }
+    for (int i = 0; i < h->n_watched; i++) {
+        const struct watched *w = &h->watched[i];
+        if (w->hangs)
+            trouble_add(t, w->name, seconds(w->hangs_us, now),
+                    "its thread does not move; systemd restarts faced for that, else do it");
+    }
+}
+
+static void find_troubles(struct health *h, struct troubles *ret)
+{
+    int64_t now = mono_us();
+    ret->n = 0;
+    if (h->refused_us)
+        trouble_add(ret, "configuration, not reloaded,", seconds(h->refused_us, now), h->refused);
+    house_troubles(h, ret, now);
+    for (int i = 0; i < h->n_stations; i++) {
+        const struct camera_status *c = &h->stations[i].status;
+        char who[64];
+        (void)snprintf(who, sizeof(who), "camera '%s'", camera_conf(h->stations[i].camera)->name);
+        if (c->state != CAMERA_ONLINE && c->trouble[0])
+            trouble_add(ret, who, seconds(c->since_us, now), c->trouble);
+    }
+}
+
 static void tell_systemd(struct health *h, bool well)
 {
-    double fps = 0;
-    for (int i = 0; i < h->n_stations; i++)
-        fps += meter_rate(&h->stations[i].looks);
-    sd_notifyf(0, "STATUS=%d/%d cameras, %.1f fps, %s\n%s", online(h), h->n_stations, fps,
-            broker_word(h), well ? "WATCHDOG=1" : "");
+    char wrong[900];
+    struct troubles *t = mem_new(1, sizeof(*t));
+    find_troubles(h, t);
+    trouble_line(t, wrong, sizeof(wrong));
+    free(t);
+    double looked, lost;
+    rates(h, &looked, &lost);
+    sd_notifyf(0, "STATUS=%d/%d cameras, %.1f fps, %s%s\n%s", online(h), h->n_stations, looked,
+            broker_word(h), wrong, well ? "WATCHDOG=1" : "");
 }
 
 /* ------------------------------------------------------------- the document --- */
@@ -156,38 +259,6 @@ static json_t *text(const char *s)
 static json_t *rounded(double value)
 {
     return json_real((double)(int64_t)(value * 10 + 0.5) / 10);
-}
-
-/* The keys of the contract's stats. */
-static json_t *camera_json(struct station *s, int64_t now)
-{
-    json_t *j = json_object();
-    json_object_set_new(j, "state", text(camera_state_name(s->status.state)));
-    json_object_set_new(j, "camera_fps", rounded(meter_rate(&s->frames)));
-    json_object_set_new(j, "process_fps", rounded(meter_rate(&s->looks)));
-    json_object_set_new(j, "skipped_fps", rounded(meter_rate(&s->lost)));
-    json_object_set_new(j, "detection_fps", rounded(meter_rate(&s->looks)));
-    json_object_set_new(j, "frames_lost", json_integer((json_int_t)s->stats.lost));
-    json_object_set_new(j, "reconnects_last_hour", json_integer(hourly_sum(&s->reconnects, now)));
-    json_object_set_new(j, "stalls_last_hour", json_integer(hourly_sum(&s->stalls, now)));
-    return j;
-}
-
-/* And what an operator wants to know beyond them. */
-static void add_details(json_t *j, const struct station *s, int64_t now)
-{
-    const struct camera_status *c = &s->status;
-    json_object_set_new(j, "enabled", json_boolean(c->enabled));
-    json_object_set_new(j, "people", json_integer(s->stats.people));
-    json_object_set_new(j, "for_s", json_integer((now - c->since_us) / MONO_SECOND));
-    json_object_set_new(j, "trouble", c->trouble[0] ? text(c->trouble) : json_null());
-    json_object_set_new(j, "format", c->format[0] ? text(c->format) : json_null());
-    json_object_set_new(j, "url", text(camera_conf(s->camera)->url_shown));
-    json_object_set_new(j, "frames", json_integer((json_int_t)c->frames));
-    json_object_set_new(j, "damaged", json_integer((json_int_t)c->damaged));
-    json_object_set_new(j, "sampled", json_integer((json_int_t)c->sampled));
-    json_object_set_new(j, "looks", json_integer((json_int_t)s->stats.looks));
-    json_object_set_new(j, "faces", json_integer((json_int_t)s->stats.faces));
 }
 
 static int64_t resident_bytes(void)
@@ -208,11 +279,7 @@ static json_t *stats_json(struct health *h, bool details)
     json_t *cameras = json_object();
     for (int i = 0; i < h->n_stations; i++) {
         struct station *s = &h->stations[i];
-        look_at_station(s, now);
-        json_t *j = camera_json(s, now);
-        if (details)
-            add_details(j, s, now);
-        json_object_set_new(cameras, camera_conf(s->camera)->name, j);
+        json_object_set_new(cameras, camera_conf(s->camera)->name, station_json(s, details, now));
     }
     struct pipeline_stats p;
     pipeline_stats(h->pipeline, &p);
@@ -295,6 +362,10 @@ char *health_status(struct health *h)
     json_object_set_new(j, "frames_alive", json_integer(frames));
     json_object_set_new(j, "frame_bytes", json_integer(bytes));
     json_object_set_new(j, "threads", threads_json(h));
+    struct troubles *t = mem_new(1, sizeof(*t));
+    find_troubles(h, t);
+    json_object_set_new(j, "troubles", trouble_json(t, mono_wall_us()));
+    free(t);
     char *text = mem_check(json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(6)));
     json_decref(j);
     return text;
@@ -315,12 +386,17 @@ void health_tick(struct health *h)
 {
     int64_t now = mono_us();
     for (int i = 0; i < h->n_stations; i++)
-        look_at_station(&h->stations[i], now);
+        station_look(&h->stations[i], now);
     tell_systemd(h, all_move(h, now));
     if (h->bus && now - h->stats_us >= STATS_US) {
         h->stats_us = now;
         publish_stats(h);
     }
+}
+
+void health_reloading(void)
+{
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)mono_us());
 }
 
 void health_ready(struct health *h)

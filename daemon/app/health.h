@@ -20,15 +20,22 @@ struct store;
  */
 struct health;
 
-/* All borrowed, bus may be NULL; they outlive it. */
-struct health *health_new(
-        const struct conf *, const struct pipeline *, struct store *, struct bus *);
+/* Borrowed; it outlives it. */
+struct health *health_new(struct store *);
 void health_free(struct health *h); /* NULL is fine */
 
+/* What is in effect from now on; borrowed until the next call; bus NULL: none. */
+void health_set(struct health *h, const struct conf *, const struct pipeline *, struct bus *);
+
 void health_add_camera(struct health *h, struct camera *, const struct lane *);
+void health_remove_camera(struct health *h, const struct camera *);
 
 /* A thread whose heartbeat is watched; the name is kept. */
 void health_watch(struct health *h, const char *name, const struct beat *);
+void health_unwatch(struct health *h, const struct beat *);
+
+/* How the last reload went: why it was refused, or NULL. */
+void health_reload(struct health *h, const char *refused);
 
 /* Takes samples, tells systemd, publishes the stats each minute. Logs a thread that hangs, once. */
 void health_tick(struct health *h);
@@ -37,5 +44,6 @@ void health_tick(struct health *h);
 char *health_status(struct health *h);
 
 /* The milestones of the process for systemd; nothing happens where it did not start us. */
+void health_reloading(void); /* health_ready() ends it */
 void health_ready(struct health *h);
 void health_stopping(void);

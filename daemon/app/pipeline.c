@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "base/thread.h"
-#include "bus/bus.h"
 #include "emit/emitter.h"
 #include "flow/frame.h"
 #include "flow/queue.h"
@@ -39,7 +38,6 @@ struct lane {
     int64_t time_us;        /* its time by the track clock */
     int64_t looked_us;      /* and when that was, by mono_us(); 0: never */
     int64_t wall_offset_us; /* wall time minus track clock */
-    int shown;              /* the count that was last published; -1: none yet */
 
     atomic_uint_fast64_t looks, faces;
     atomic_int people;
@@ -64,16 +62,17 @@ struct worker {
 struct pipeline {
     /* set at birth */
     const struct conf *conf;
-    struct queue *to_store;
-    struct bus *bus;
+    struct pipeline_links links;
     struct card *detector_card, *attrs_card;
     struct traits traits;
     int n_workers;
     struct worker *workers;
-    int n_lanes;
-    struct lane **lanes; /* complete before the first worker starts */
     struct pool *pool;
-    struct worker closer; /* has no thread and no nets: ends what is open when all has stopped */
+
+    /* owned by main */
+    int n_lanes;
+    struct lane **lanes;
+    struct worker closer; /* has no thread and no nets: ends what is open where no worker comes */
 
     atomic_uint_fast64_t looks, faces, estimates;
     atomic_int_fast64_t detect_us, estimate_us;
@@ -81,18 +80,13 @@ struct pipeline {
 
 /* ------------------------------------------------------------- one visit to a lane --- */
 
-static void publish_count(struct lane *l)
+static void count_people(struct lane *l)
 {
     /* Nobody is in view of a camera that does not see, though their records go on for a while. */
-    int n = l->camera && camera_online(l->camera) ? emitter_count(l->emitter) : 0;
-    atomic_store(&l->people, n);
-    if (n == l->shown || !l->pipeline->bus)
-        return;
-    l->shown = n;
-    char topic[NAME_SIZE + 8], payload[16];
-    (void)snprintf(topic, sizeof(topic), "%s/count", l->conf->name);
-    (void)snprintf(payload, sizeof(payload), "%d", n);
-    bus_state(l->pipeline->bus, topic, payload);
+    int n = camera_online(l->camera) ? emitter_count(l->emitter) : 0;
+    const struct pipeline_links *links = &l->pipeline->links;
+    if (atomic_exchange(&l->people, n) != n)
+        links->counted(links->arg);
 }
 
 static unsigned estimates(const struct sightings *s)
@@ -120,7 +114,7 @@ static void conclude(struct lane *l, struct worker *w, const struct frame *f, in
         /* Where the track clock runs ahead or behind, the decision was made now all the same. */
         if (camera_is_file(l->camera))
             w->events[i]->time_us = mono_wall_us();
-        queue_put(p->to_store, w->events[i]);
+        queue_put(p->links.to_store, w->events[i]);
     }
 }
 
@@ -196,7 +190,7 @@ static void visit(struct lane *l, struct worker *w)
         }
         break;
     }
-    publish_count(l);
+    count_people(l);
 }
 
 static void *worker_body(void *arg)
@@ -239,12 +233,11 @@ static int open_models(struct pipeline *p, struct err *e)
 }
 
 struct pipeline *pipeline_new(
-        const struct conf *conf, struct queue *to_store, struct bus *bus, struct err *e)
+        const struct conf *conf, const struct pipeline_links *links, struct err *e)
 {
     struct pipeline *p = mem_new(1, sizeof(*p));
     p->conf = conf;
-    p->to_store = to_store;
-    p->bus = bus;
+    p->links = *links;
     p->n_workers = conf->workers;
     p->workers = mem_new((size_t)p->n_workers, sizeof(*p->workers));
     for (int i = 0; i < p->n_workers; i++)
@@ -257,16 +250,20 @@ struct pipeline *pipeline_new(
     return p;
 }
 
+static void lane_free(struct lane *l)
+{
+    slot_free(l->slot);
+    tracker_free(l->tracker);
+    emitter_free(l->emitter);
+    free(l);
+}
+
 void pipeline_free(struct pipeline *p)
 {
     if (!p)
         return;
-    for (int i = 0; i < p->n_lanes; i++) {
-        slot_free(p->lanes[i]->slot);
-        tracker_free(p->lanes[i]->tracker);
-        emitter_free(p->lanes[i]->emitter);
-        free(p->lanes[i]);
-    }
+    for (int i = 0; i < p->n_lanes; i++)
+        lane_free(p->lanes[i]);
     free(p->lanes);
     for (int i = 0; i < p->n_workers; i++) {
         detector_close(p->workers[i].detector);
@@ -284,14 +281,13 @@ struct lane *pipeline_add(struct pipeline *p, const struct conf_camera *conf)
     struct lane *l = mem_new(1, sizeof(*l));
     l->pipeline = p;
     l->conf = conf;
-    l->turn = pool_add(p->pool, l);
-    l->slot = slot_new(turn_ready, l->turn);
     l->tracker = tracker_new(&p->conf->track, p->traits.start_score, p->traits.start_eyes);
     l->emitter =
             emitter_new(conf->name, &p->traits, p->conf->certainty, p->conf->database.observations);
     l->wall_offset_us = mono_wall_us() - mono_us();
     l->width = l->height = 1;
-    l->shown = -1;
+    l->turn = pool_add(p->pool, l);
+    l->slot = slot_new(turn_ready, l->turn);
     p->lanes = mem_grow(p->lanes, (size_t)p->n_lanes + 1, sizeof(struct lane *));
     p->lanes[p->n_lanes++] = l;
     return l;
@@ -305,6 +301,33 @@ struct slot *lane_slot(struct lane *l)
 void lane_attach(struct lane *l, struct camera *c)
 {
     l->camera = c;
+    pool_give_back(l->turn, false);
+}
+
+/* False: a worker is in it, or it was done before. */
+static bool end_lane(struct lane *l, enum end_reason reason)
+{
+    if (!turn_retire(l->turn))
+        return false;
+    tracker_end(l->tracker, reason, &l->pipeline->closer.sightings);
+    conclude(l, &l->pipeline->closer, NULL, track_time(l));
+    count_people(l);
+    return true;
+}
+
+bool pipeline_remove(struct lane *l, enum end_reason reason)
+{
+    struct pipeline *p = l->pipeline;
+    if (!end_lane(l, reason))
+        return false;
+    int i = 0;
+    while (p->lanes[i] != l)
+        i++;
+    p->n_lanes--;
+    memmove(&p->lanes[i], &p->lanes[i + 1], (size_t)(p->n_lanes - i) * sizeof(struct lane *));
+    turn_free(l->turn);
+    lane_free(l);
+    return true;
 }
 
 int pipeline_start(struct pipeline *p)
@@ -338,14 +361,9 @@ int pipeline_join(struct pipeline *p, int timeout_ms)
         else
             w->started = false;
     }
-    for (int i = 0; i < p->n_lanes; i++) {
-        struct lane *l = p->lanes[i];
-        if (!turn_retire(l->turn))
-            continue; /* a worker hangs in it, who may come back at any time */
-        tracker_end(l->tracker, END_SHUTDOWN, &p->closer.sightings);
-        conclude(l, &p->closer, NULL, track_time(l));
-        publish_count(l);
-    }
+    /* A lane in which a worker hangs is left alone: the worker may come back at any time. */
+    for (int i = 0; i < p->n_lanes; i++)
+        (void)end_lane(p->lanes[i], END_SHUTDOWN);
     return result;
 }
 

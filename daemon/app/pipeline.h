@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct bus;
 struct camera;
 struct card;
 struct queue;
@@ -25,18 +24,34 @@ struct slot;
  */
 struct pipeline;
 
-/* Loads the nets of every worker, which takes seconds. NULL: the models are not usable, see e. */
-struct pipeline *pipeline_new(
-        const struct conf *, struct queue *to_store, struct bus *, struct err *e);
+/* Where its results go. All borrowed; they outlive the pipeline. */
+struct pipeline_links {
+    struct queue *to_store;
+    void (*counted)(void *arg); /* a lane's count of people has changed; on a worker's thread */
+    void *arg;
+};
+
+/* Loads the nets of every worker, which takes seconds. NULL: the models are not usable, see e. The
+ * configuration outlives the pipeline. Everything is main's to call. */
+struct pipeline *pipeline_new(const struct conf *, const struct pipeline_links *, struct err *e);
 void pipeline_free(struct pipeline *p);
 
-/* A lane for one more camera; before pipeline_start(). The camera puts into the slot. */
+int pipeline_start(struct pipeline *p);
+
+/*
+ * A lane for one more camera, at any time before pipeline_stop(). The camera puts into the slot; no
+ * worker comes before it is attached.
+ */
 struct lane;
 struct lane *pipeline_add(struct pipeline *p, const struct conf_camera *);
 struct slot *lane_slot(struct lane *l);
 void lane_attach(struct lane *l, struct camera *c); /* whose lane it is */
 
-int pipeline_start(struct pipeline *p);
+/*
+ * Ends the lane's open records with this reason and frees it; its camera has been joined and not
+ * yet freed. False: a worker is in the lane just now, ask again in a moment.
+ */
+bool pipeline_remove(struct lane *l, enum end_reason reason);
 
 /* No more pictures are taken in; what is in the slots is still worked on. */
 void pipeline_stop(struct pipeline *p);

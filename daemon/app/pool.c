@@ -21,12 +21,12 @@ struct turn {
 struct pool {
     /* set at birth */
     int64_t visit_us;
-    struct turn **turns; /* complete before the first worker asks */
-    int n;
 
     pthread_mutex_t lock; /* a leaf */
     pthread_cond_t work;
     /* protected by lock */
+    struct turn **turns;
+    int n;
     bool stopping;
 };
 
@@ -56,9 +56,11 @@ struct turn *pool_add(struct pool *p, void *owner)
     struct turn *t = mem_new(1, sizeof(*t));
     t->pool = p;
     t->owner = owner;
-    t->visited_us = mono_us();
+    t->taken = true;
+    pthread_mutex_lock(&p->lock);
     p->turns = mem_grow(p->turns, (size_t)p->n + 1, sizeof(struct turn *));
     p->turns[p->n++] = t;
+    pthread_mutex_unlock(&p->lock);
     return t;
 }
 
@@ -157,4 +159,16 @@ bool turn_retire(struct turn *t)
     t->taken = true;
     pthread_mutex_unlock(&t->pool->lock);
     return ours;
+}
+
+void turn_free(struct turn *t)
+{
+    struct pool *p = t->pool;
+    pthread_mutex_lock(&p->lock);
+    int i = 0;
+    while (p->turns[i] != t)
+        i++;
+    p->turns[i] = p->turns[--p->n];
+    pthread_mutex_unlock(&p->lock);
+    free(t);
 }

@@ -11,7 +11,7 @@
  * after too. A worker gets the one that has been due for the longest time and that nobody has, so
  * that a busy owner cannot starve the others, and is alone with it until it gives it back.
  *
- * Threads: turns are added before the first worker asks; everything else from any thread.
+ * Threads: any for every function but pool_new(), pool_free() and turn_free().
  */
 struct pool;
 struct turn;
@@ -19,6 +19,7 @@ struct turn;
 struct pool *pool_new(int64_t visit_us);
 void pool_free(struct pool *p); /* frees the turns; NULL is fine */
 
+/* Nobody gets it before its first pool_give_back(). */
 struct turn *pool_add(struct pool *p, void *owner);
 
 /* There is work; void * so that a slot can call it. May be called while the turn is taken. */
@@ -34,6 +35,9 @@ void pool_give_back(struct turn *t, bool more);
 /* What is ready is still given out; then every worker hears that it is over. */
 void pool_stop(struct pool *p);
 
-/* Takes it away from the workers for good, once they should all be over. False: it was taken away
- * before, or a worker that hangs still has it. */
+/* Takes it away from the workers for good. False: it was taken away before, or a worker has it just
+ * now; a worker that hangs has it for ever. */
 bool turn_retire(struct turn *t);
+
+/* After turn_retire(), when nobody can call turn_ready() any more. */
+void turn_free(struct turn *t);

@@ -232,6 +232,25 @@ int reader_cameras(
     return result;
 }
 
+int reader_camera_enabled(struct reader *r, const char *camera, bool *enabled, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sql_prepare(r->db, &st, "SELECT enabled FROM camera WHERE name = ?");
+    if (rc == SQLITE_OK)
+        rc = sql_bind(st, "s", camera);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW && sqlite3_column_type(st, 0) != SQLITE_NULL)
+        *enabled = sqlite3_column_int(st, 0) != 0;
+    int result = 0;
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        result = fail(r->db, rc, e);
+        (void)err_wrap(e, "database '%s'", r->path);
+    }
+    sqlite3_finalize(st);
+    return result;
+}
+
 int reader_faces(struct reader *r, const struct face_filter *f,
         int (*each)(const struct face_row *row, void *arg), void *arg, struct err *e)
 {

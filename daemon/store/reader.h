@@ -44,6 +44,9 @@ struct face_row {
 int reader_cameras(
         struct reader *r, int (*each)(const char *name, void *arg), void *arg, struct err *e);
 
+/* What a command said of the camera last; *enabled stays as it is when none did. 0 or negative. */
+int reader_camera_enabled(struct reader *r, const char *camera, bool *enabled, struct err *e);
+
 /* Zeroed: everybody. */
 struct face_filter {
     const char *camera; /* NULL: all */

@@ -279,11 +279,22 @@ class Daemon(Process):
         self.database = os.path.join(self.directory, "faced.db")
         self.control = os.path.join(self.directory, "control.sock")
         self.conf = os.path.join(self.directory, "faced.conf")
-        with open(self.conf, "w") as f:
-            f.write(config(self.database, self.control, cameras, broker, extra, mqtt_keys, node))
+        self.configure(cameras, broker, extra, mqtt_keys, node)
         self.args, self.env = list(args), env
         if start:
             self.start()
+
+    def configure(self, cameras, broker=None, extra="", mqtt_keys="", node="test"):
+        """Another configuration in the place of the present one."""
+        with open(self.conf, "w") as f:
+            f.write(config(self.database, self.control, cameras, broker, extra, mqtt_keys, node))
+
+    def reload(self):
+        """Asks for it; what comes of it is in the log."""
+        self.p.send_signal(signal.SIGHUP)
+
+    def status(self):
+        return json.loads(self.ctl("status", "--json").stdout)
 
     def start(self):
         env = {"FACED_MODELS": MODELS, **(self.env or {})}
@@ -323,7 +334,8 @@ class Daemon(Process):
     def ctl(self, *args, check=True):
         r = subprocess.run([tool("facectl")] + list(args[:1]) + ["-c", self.conf] + list(args[1:]),
                            capture_output=True, text=True, timeout=PATIENCE,
-                           env={**os.environ, "FACED_MODELS": MODELS})
+                           env={**os.environ, "FACED_MODELS": MODELS,
+                                "RUNTIME_DIRECTORY": self.directory})
         assert not check or r.returncode == 0, r.stderr
         return r
 
@@ -345,6 +357,9 @@ def config(database, control, cameras, broker, extra="", mqtt_keys="", node="tes
     text = (f'node = "{node}";\ncontrol = "{control}";\ndatabase: {{ path = "{database}"; }};\n'
             f'models: {{ dir = "{MODELS}"; }};\n{extra}\n')
     if broker:
+        # What a scenario says of a camera shall be heard at once, but where blips are tried.
+        if "camera_down_after" not in mqtt_keys:
+            mqtt_keys += ' camera_down_after = "0s";'
         text += f'mqtt: {{ url = "mqtt://127.0.0.1:{broker}"; {mqtt_keys} }};\n'
     return text + "cameras: (\n" + ",\n".join(groups) + "\n);\n"
 

@@ -27,6 +27,14 @@ static int by_the_real_clock(void **state)
     return 0;
 }
 
+/* One that a worker may get. */
+static struct turn *add(struct pool *p, void *owner)
+{
+    struct turn *t = pool_add(p, owner);
+    pool_give_back(t, false);
+    return t;
+}
+
 static struct turn *next(struct pool *p)
 {
     bool over = true;
@@ -49,7 +57,7 @@ static void the_longest_waiting_comes_first(void **state)
     struct turn *t[4];
     int owner[4];
     for (int i = 0; i < 4; i++)
-        t[i] = pool_add(p, &owner[i]);
+        t[i] = add(p, &owner[i]);
     static const int order[] = {2, 0, 3, 1};
     for (int i = 0; i < 4; i++)
         ready(t[order[i]]);
@@ -68,7 +76,7 @@ static void ready_while_taken_is_not_lost(void **state)
 {
     (void)state;
     struct pool *p = pool_new(NEVER_US);
-    struct turn *t = pool_add(p, NULL);
+    struct turn *t = add(p, NULL);
     for (int i = 0; i < 100; i++) {
         ready(t);
         assert_ptr_equal(next(p), t);
@@ -87,9 +95,9 @@ static void a_busy_owner_starves_nobody(void **state)
 {
     (void)state;
     struct pool *p = pool_new(NEVER_US);
-    struct turn *busy = pool_add(p, NULL), *other[5];
+    struct turn *busy = add(p, NULL), *other[5];
     for (int i = 0; i < 5; i++)
-        other[i] = pool_add(p, NULL);
+        other[i] = add(p, NULL);
     ready(busy);
     for (int i = 0; i < 5; i++)
         ready(other[i]);
@@ -109,9 +117,9 @@ static void everybody_is_visited(void **state)
 {
     (void)state;
     struct pool *p = pool_new(NEVER_US);
-    struct turn *a = pool_add(p, NULL);
+    struct turn *a = add(p, NULL);
     fake_mono_ahead(1);
-    struct turn *b = pool_add(p, NULL);
+    struct turn *b = add(p, NULL);
     for (int i = 0; i < 10; i++) {
         fake_mono_ahead(NEVER_US);
         assert_ptr_equal(next(p), a);
@@ -133,7 +141,7 @@ static void a_visit_that_comes_due_is_waited_for(void **state)
 {
     (void)state;
     struct pool *p = pool_new(5000);
-    struct turn *a = pool_add(p, NULL), *b = pool_add(p, NULL);
+    struct turn *a = add(p, NULL), *b = add(p, NULL);
     assert_ptr_equal(next(p), a);
     assert_ptr_equal(next(p), b);
     assert_null(next(p)); /* both are taken, and it is not over */
@@ -146,8 +154,8 @@ static void a_stop_gives_out_what_is_ready(void **state)
 {
     (void)state;
     struct pool *p = pool_new(NEVER_US);
-    struct turn *a = pool_add(p, NULL), *b = pool_add(p, NULL);
-    (void)pool_add(p, NULL);
+    struct turn *a = add(p, NULL), *b = add(p, NULL);
+    (void)add(p, NULL);
     ready(a);
     ready(b);
     pool_stop(p);
@@ -171,7 +179,7 @@ static void retired_for_good(void **state)
 {
     (void)state;
     struct pool *p = pool_new(NEVER_US);
-    struct turn *a = pool_add(p, NULL), *b = pool_add(p, NULL);
+    struct turn *a = add(p, NULL), *b = add(p, NULL);
     ready(a);
     ready(b);
     assert_ptr_equal(next(p), a);
@@ -245,7 +253,7 @@ static void run(struct house *h, int64_t visit_us)
 {
     *h = (struct house){.pool = pool_new(visit_us)};
     for (int i = 0; i < OWNERS; i++)
-        h->owners[i].turn = pool_add(h->pool, &h->owners[i]);
+        h->owners[i].turn = add(h->pool, &h->owners[i]);
     pthread_t workers[WORKERS], putters[PUTTERS];
     for (int i = 0; i < WORKERS; i++)
         assert_int_equal(thread_start(&workers[i], "worker", work, h), 0);
@@ -283,7 +291,7 @@ static void every_worker_hears_that_it_is_over(void **state)
     (void)state;
     for (int k = 0; k < 200; k++) {
         struct house h = {.pool = pool_new(NEVER_US)};
-        h.owners[0].turn = pool_add(h.pool, &h.owners[0]);
+        h.owners[0].turn = add(h.pool, &h.owners[0]);
         pthread_t workers[WORKERS];
         for (int i = 0; i < WORKERS; i++)
             assert_int_equal(thread_start(&workers[i], "worker", work, &h), 0);

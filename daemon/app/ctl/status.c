@@ -1,6 +1,7 @@
 #include "app/control.h"
 #include "app/ctl/ctl.h"
 #include "app/ctl/table.h"
+#include "base/when.h"
 #include "conf/load.h"
 #include "flow/settings.h"
 
@@ -39,23 +40,10 @@ static long long number(const json_t *j, const char *key)
     return (long long)json_number_value(json_object_get(j, key));
 }
 
-/* "45 s", "12 min", "3 h", "9 d": as much as somebody wants to know. */
-static void span(char *dst, size_t size, long long s)
-{
-    if (s < 120)
-        (void)snprintf(dst, size, "%lld s", s);
-    else if (s < 7200)
-        (void)snprintf(dst, size, "%lld min", s / 60);
-    else if (s < 172800)
-        (void)snprintf(dst, size, "%lld h", s / 3600);
-    else
-        (void)snprintf(dst, size, "%lld d", s / 86400);
-}
-
 static void print_head(const json_t *j)
 {
-    char up[32];
-    span(up, sizeof(up), number(j, "uptime_s"));
+    char up[WHEN_TEXT];
+    when_format_span(up, number(j, "uptime_s"));
     printf("faced %s on %s, process %lld, up %s, %lld MB\n", text(j, "version"), text(j, "node"),
             number(j, "pid"), up, number(j, "rss_bytes") / 1000000);
 
@@ -65,13 +53,11 @@ static void print_head(const json_t *j)
     else if (json_is_true(json_object_get(broker, "connected")))
         printf("broker: %s, connected since %s\n", text(broker, "url"), text(broker, "since"));
     else
-        printf("broker: %s, NOT connected since %s: %s\n", text(broker, "url"),
-                text(broker, "since"), text(broker, "trouble"));
+        printf("broker: %s, NOT connected since %s\n", text(broker, "url"), text(broker, "since"));
     if (number(j, "outbox_waiting"))
         printf("outbox: %lld messages wait\n", number(j, "outbox_waiting"));
     const json_t *database = json_object_get(j, "database");
-    printf("database: %s%s%s\n", text(database, "path"), *text(database, "trouble") ? ", " : "",
-            text(database, "trouble"));
+    printf("database: %s\n", text(database, "path"));
     if (number(j, "records_lost"))
         printf("records lost: %lld\n", number(j, "records_lost"));
     putchar('\n');
@@ -80,14 +66,14 @@ static void print_head(const json_t *j)
 static void print_cameras(const json_t *cameras)
 {
     static const char *const titles[] = {
-            "CAMERA", "STATE", ">FOR", ">PEOPLE", ">FPS", ">LOST", "FORMAT", "TROUBLE"};
+            "CAMERA", "STATE", ">FOR", ">PEOPLE", ">FPS", ">LOST", "FORMAT"};
     struct table *t = table_new(titles, sizeof(titles) / sizeof(titles[0]));
     const char *name;
     json_t *c;
     json_object_foreach((json_t *)cameras, name, c)
     {
-        char since[32];
-        span(since, sizeof(since), number(c, "for_s"));
+        char since[WHEN_TEXT];
+        when_format_span(since, number(c, "for_s"));
         table_add(t, "%s", name);
         table_add(t, "%s", text(c, "state"));
         table_add(t, "%s", since);
@@ -95,10 +81,23 @@ static void print_cameras(const json_t *cameras)
         table_add(t, "%.1f", json_number_value(json_object_get(c, "process_fps")));
         table_add(t, "%lld", number(c, "frames_lost"));
         table_add(t, "%s", text(c, "format"));
-        table_add(t, "%s", text(c, "trouble"));
     }
     table_print(t);
     table_free(t);
+}
+
+static void print_troubles(const json_t *troubles)
+{
+    size_t i;
+    json_t *t;
+    if (json_array_size(troubles) == 0)
+        printf("\nall is well\n");
+    json_array_foreach((json_t *)troubles, i, t)
+    {
+        char span[WHEN_TEXT];
+        when_format_span(span, number(t, "for_s"));
+        printf("%s%s for %s: %s\n", i ? "" : "\n", text(t, "who"), span, text(t, "text"));
+    }
 }
 
 int ctl_status(int argc, char **argv)
@@ -109,12 +108,16 @@ int ctl_status(int argc, char **argv)
     ctl_parse(&argp, argc, argv, &a);
 
     struct conf *conf = ctl_conf("status", a.common.file);
-    if (!conf)
-        return CTL_CONFIG;
+    bool readable = conf != NULL;
     struct err e = {0};
     char *answer = NULL;
+    /* A daemon that refused to reload this file has something to say about it. */
+    if (!readable && conf_load("/dev/null", CONF_NO_CAMERAS, &conf, NULL) < 0)
+        return CTL_CONFIG;
     int r = control_call(conf->control, "status", PATIENCE_MS, &answer, &e);
     conf_free(conf);
+    if (r < 0 && !readable)
+        return CTL_CONFIG;
     if (r < 0)
         return ctl_fail(r == -ENOENT || r == -ECONNREFUSED ? CTL_NOT_RUNNING : CTL_FAILED, "status",
                 "%s", e.text);
@@ -128,6 +131,7 @@ int ctl_status(int argc, char **argv)
     } else {
         print_head(j);
         print_cameras(json_object_get(j, "cameras"));
+        print_troubles(json_object_get(j, "troubles"));
     }
     json_decref(j);
     free(answer);

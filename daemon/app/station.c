@@ -1,0 +1,71 @@
+#include "app/station.h"
+
+#include "base/mono.h"
+
+#include <jansson.h>
+
+/* What is not UTF-8, as a camera or a library may say it, becomes "?". */
+static json_t *text(const char *s)
+{
+    json_t *t = json_string(s);
+    return t ? t : json_string("?");
+}
+
+static json_t *rounded(double value)
+{
+    return json_real((double)(int64_t)(value * 10 + 0.5) / 10);
+}
+
+void station_look(struct station *s, int64_t now)
+{
+    camera_status(s->camera, &s->status);
+    lane_stats(s->lane, &s->stats);
+    meter_sample(&s->frames, s->status.frames, now);
+    meter_sample(&s->looks, s->stats.looks, now);
+    meter_sample(&s->lost, s->stats.lost, now);
+    hourly_add(&s->reconnects, (uint32_t)(s->status.reconnects - s->reconnects_before), now);
+    hourly_add(&s->stalls, (uint32_t)(s->status.stalls - s->stalls_before), now);
+    s->reconnects_before = s->status.reconnects;
+    s->stalls_before = s->status.stalls;
+}
+
+/* The keys of the contract's stats. */
+static json_t *camera_json(struct station *s, int64_t now)
+{
+    json_t *j = json_object();
+    json_object_set_new(j, "state", text(camera_state_name(s->status.state)));
+    json_object_set_new(j, "camera_fps", rounded(meter_rate(&s->frames)));
+    json_object_set_new(j, "process_fps", rounded(meter_rate(&s->looks)));
+    json_object_set_new(j, "skipped_fps", rounded(meter_rate(&s->lost)));
+    json_object_set_new(j, "detection_fps", rounded(meter_rate(&s->looks)));
+    json_object_set_new(j, "frames_lost", json_integer((json_int_t)s->stats.lost));
+    json_object_set_new(j, "reconnects_last_hour", json_integer(hourly_sum(&s->reconnects, now)));
+    json_object_set_new(j, "stalls_last_hour", json_integer(hourly_sum(&s->stalls, now)));
+    return j;
+}
+
+/* And what an operator wants to know beyond them. */
+static void add_details(json_t *j, const struct station *s, int64_t now)
+{
+    const struct camera_status *c = &s->status;
+    json_object_set_new(j, "enabled", json_boolean(c->enabled));
+    json_object_set_new(j, "people", json_integer(s->stats.people));
+    json_object_set_new(j, "for_s", json_integer((now - c->since_us) / MONO_SECOND));
+    json_object_set_new(j, "trouble", c->trouble[0] ? text(c->trouble) : json_null());
+    json_object_set_new(j, "format", c->format[0] ? text(c->format) : json_null());
+    json_object_set_new(j, "url", text(camera_conf(s->camera)->url_shown));
+    json_object_set_new(j, "frames", json_integer((json_int_t)c->frames));
+    json_object_set_new(j, "damaged", json_integer((json_int_t)c->damaged));
+    json_object_set_new(j, "sampled", json_integer((json_int_t)c->sampled));
+    json_object_set_new(j, "looks", json_integer((json_int_t)s->stats.looks));
+    json_object_set_new(j, "faces", json_integer((json_int_t)s->stats.faces));
+}
+
+json_t *station_json(struct station *s, bool details, int64_t now)
+{
+    station_look(s, now);
+    json_t *j = camera_json(s, now);
+    if (details)
+        add_details(j, s, now);
+    return j;
+}
