@@ -97,10 +97,10 @@ static bool is_leaving(const struct roster *r, const char *name)
 
 /* ------------------------------------------------------------- what the broker is told --- */
 
-static void say(const struct roster *r, const struct entry *e, const char *what, const char *value)
+static void say(const struct roster *r, const char *camera, const char *what, const char *value)
 {
     char topic[NAME_SIZE + 16];
-    (void)snprintf(topic, sizeof(topic), "%s/%s", name_of(e), what);
+    (void)snprintf(topic, sizeof(topic), "%s/%s", camera, what);
     bus_state(r->bus, topic, value);
 }
 
@@ -131,31 +131,40 @@ static void tell(const struct roster *r, struct entry *e, int64_t now_us)
     struct told now = {status_word(r, e, &status, now_us), stats.people, status.enabled};
     bool first = !e->told.status;
     if (first || strcmp(now.status, e->told.status) != 0)
-        say(r, e, "status", now.status);
+        say(r, name_of(e), "status", now.status);
     if (first || now.people != e->told.people) {
         char people[16];
         (void)snprintf(people, sizeof(people), "%d", now.people);
-        say(r, e, "count", people);
+        say(r, name_of(e), "count", people);
     }
     if (first || now.enabled != e->told.enabled)
-        say(r, e, "enabled/state", now.enabled ? "ON" : "OFF");
+        say(r, name_of(e), "enabled/state", now.enabled ? "ON" : "OFF");
     e->told = now;
 }
 
-/* Nothing is left of a camera that is no more. */
-static void clear(const struct roster *r, const struct entry *e)
+void roster_clear(struct roster *r, const char *camera)
 {
-    say(r, e, "status", NULL);
-    say(r, e, "count", NULL);
-    say(r, e, "enabled/state", NULL);
+    say(r, camera, "status", NULL);
+    say(r, camera, "count", NULL);
+    say(r, camera, "enabled/state", NULL);
 }
 
-void roster_tell(struct roster *r, struct bus *bus, int64_t down_after_us)
+void roster_tell(struct roster *r, struct bus *bus)
 {
-    r->bus = bus;
-    r->down_after_us = down_after_us;
-    for (int i = 0; i < r->n; i++)
+    for (int i = 0; i < r->n; i++) {
+        const struct entry *e = r->entries[i];
+        if (r->bus && e->camera && !e->leaving) {
+            say(r, name_of(e), "status", "offline");
+            say(r, name_of(e), "count", "0");
+        }
         r->entries[i]->told = (struct told){0};
+    }
+    r->bus = bus;
+}
+
+void roster_patience(struct roster *r, int64_t down_after_us)
+{
+    r->down_after_us = down_after_us;
 }
 
 /* ------------------------------------------------------------- coming and going --- */
@@ -243,7 +252,7 @@ static bool reap(struct roster *r, int64_t now_us)
             continue;
         }
         if (r->bus && e->reason == END_REMOVED && !find(r, name_of(e)))
-            clear(r, e);
+            roster_clear(r, name_of(e));
         forget(r, i);
     }
     return some;

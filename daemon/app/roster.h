@@ -53,11 +53,15 @@ void roster_remove(struct roster *r, const char *camera, enum end_reason reason)
 /* Switches it on or off; false: there is no such camera. */
 bool roster_enable(struct roster *r, const char *camera, bool enabled);
 
-/*
- * From now on this bus is told, all of it anew; NULL: nobody. down_after_us: a camera that is not
- * online for less is not announced.
- */
-void roster_tell(struct roster *r, struct bus *bus, int64_t down_after_us);
+/* From now on this bus is told, all of it anew; NULL: nobody. The one before hears that nobody is
+ * watched any more. */
+void roster_tell(struct roster *r, struct bus *bus);
+
+/* A camera that is not online for less than this is not announced. */
+void roster_patience(struct roster *r, int64_t down_after_us);
+
+/* Clears the topics of a camera that is not watched. */
+void roster_clear(struct roster *r, const char *camera);
 
 /* Takes leave of those who are gone, begins those who waited, tells the bus what has changed. To
  * be called when woken and once a second. True: somebody is still leaving, come back soon. */
