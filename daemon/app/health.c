@@ -223,7 +223,7 @@ static void find_troubles(struct health *h, struct troubles *ret)
     int64_t now = mono_us();
     ret->n = 0;
     if (h->refused_us)
-        trouble_add(ret, "configuration, not reloaded,", seconds(h->refused_us, now), h->refused);
+        trouble_add(ret, "configuration (not reloaded)", seconds(h->refused_us, now), h->refused);
     house_troubles(h, ret, now);
     for (int i = 0; i < h->n_stations; i++) {
         const struct camera_status *c = &h->stations[i].status;

@@ -27,7 +27,7 @@ void trouble_line(const struct troubles *t, char *dst, size_t size)
         char span[WHEN_TEXT];
         when_format_span(span, t->list[i].for_s);
         at += (size_t)snprintf(
-                dst + at, size - at, "; %s for %s: %.200s", t->list[i].who, span, t->list[i].text);
+                dst + at, size - at, "; %s, for %s: %.200s", t->list[i].who, span, t->list[i].text);
     }
     if (t->n > SHOWN && at < size)
         (void)snprintf(dst + at, size - at, "; %d more, see facectl status", t->n - SHOWN);

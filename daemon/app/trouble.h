@@ -25,7 +25,7 @@ struct troubles {
 
 void trouble_add(struct troubles *t, const char *who, int64_t for_s, const char *text);
 
-/* "; camera 'door' for 12 min: wrong password ...; 2 more, see facectl status"; "" for none. */
+/* "; camera 'door', for 12 min: wrong password ...; 2 more, see facectl status"; "" for none. */
 void trouble_line(const struct troubles *t, char *dst, size_t size);
 
 /* [{who, since, for_s, text}]: a json_t, the caller's. wall_us: now. */

@@ -91,7 +91,7 @@ def test_a_bad_one_keeps_the_old_one_running(running, tmp_path, cameras, what, s
     line = daemon.wait_line(r"error main: not reloaded, the running configuration stays: (.*)")
     assert house.re.search(said, line.group(1))
     notify.wait("RELOADING=1")
-    notify.wait(r"STATUS=1/1 cameras, .*; configuration, not reloaded, for \d+ s: ")
+    notify.wait(r"STATUS=1/1 cameras, .*; configuration \(not reloaded\), for \d+ s: ")
     trouble = [t for t in daemon.status()["troubles"] if t["who"].startswith("configuration")]
     assert len(trouble) == 1 and house.re.search(said, trouble[0]["text"])
     assert "not reloaded" in daemon.ctl("status").stdout

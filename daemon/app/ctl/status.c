@@ -96,7 +96,7 @@ static void print_troubles(const json_t *troubles)
     {
         char span[WHEN_TEXT];
         when_format_span(span, number(t, "for_s"));
-        printf("%s%s for %s: %s\n", i ? "" : "\n", text(t, "who"), span, text(t, "text"));
+        printf("%s%s, for %s: %s\n", i ? "" : "\n", text(t, "who"), span, text(t, "text"));
     }
 }
 
