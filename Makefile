@@ -154,9 +154,56 @@ demo: deps
 	@$(MAKE) --no-print-directory all tools clips
 	@BUILD=$(OUT) FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/demo.py
 
+# ------------------------------------------------------------- installing ---
+# What the package installs as well. An operator's faced.conf is never touched; secrets, database and
+# user are sysusers', tmpfiles' and systemd's: `systemd-sysusers && systemd-tmpfiles --create`.
+PREFIX   ?= /usr/local
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
+CONF     := $(DESTDIR)/etc/faced/faced.conf
+SHARE    := $(PREFIX)/share/faced
+DOC      := $(PREFIX)/share/doc/faced
+PAGES    := $(wildcard docs/man/*.[1578])
+INSTALLED = $(PROGRAMS:%=$(PREFIX)/bin/%) $(UNITDIR)/faced.service $(PREFIX)/lib/sysusers.d/faced.conf \
+    $(PREFIX)/lib/tmpfiles.d/faced.conf $(FETCHING:models/%=$(SHARE)/fetch/%) \
+    $(foreach p,$(PAGES),$(PREFIX)/share/man/man$(subst .,,$(suffix $(p)))/$(notdir $(p))) \
+    $(PREFIX)/share/bash-completion/completions/facectl $(patsubst systemd/%,$(DOC)/%,$(wildcard systemd/examples/*))
+FETCHING := models/catalogue models/make-models.sh models/fetch.py models/convert.py $(wildcard models/*.card.json)
+INST     := install -D -m 644
+
+install: all
+	$(foreach p,$(PROGRAMS),install -D -m 755 $(B)/$(p) $(DESTDIR)$(PREFIX)/bin/$(p) &&) true
+	sed 's:/usr/bin/:$(PREFIX)/bin/:; s:/usr/share/doc/faced:$(DOC):' systemd/faced.service >$(OUT)/faced.service
+	$(INST) $(OUT)/faced.service $(DESTDIR)$(UNITDIR)/faced.service
+	$(INST) systemd/faced.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/faced.conf
+	$(INST) systemd/faced.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/faced.conf
+	$(foreach f,$(FETCHING),install -D -m $(if $(filter %.sh %.py,$(f)),755,644) $(f) $(DESTDIR)$(f:models/%=$(SHARE)/fetch/%) &&) true
+	$(foreach p,$(PAGES),$(INST) $(p) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(p)))/$(notdir $(p)) &&) true
+	[ ! -e docs/completion/facectl ] || $(INST) docs/completion/facectl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/facectl
+	$(foreach f,$(wildcard systemd/examples/*),$(INST) $(f) $(DESTDIR)$(f:systemd/%=$(DOC)/%) &&) true
+	sed 's:^    #dir = "/usr/share/faced:    $(if $(filter /usr,$(PREFIX)),#)dir = "$(SHARE):' config/faced.conf >$(OUT)/faced.conf
+	[ -e $(CONF) ] || $(INST) $(OUT)/faced.conf $(CONF)
+
+# The models as they are loaded, with their cards; `make models` made them.
+install-models:
+	[ -e $(MODELS)/xception.onnx ] || { echo "there are no models in $(MODELS): make models" >&2; exit 1; }
+	$(foreach f,$(notdir $(wildcard $(MODELS)/*)),$(INST) $(MODELS)/$(f) $(DESTDIR)$(SHARE)/models/$(f) &&) true
+
+# Configuration, models and data stay.
+uninstall:
+	rm -f $(INSTALLED:%=$(DESTDIR)%)
+	for d in $(SHARE)/fetch $(DOC)/examples $(DOC); do rmdir $(DESTDIR)$$d 2>/dev/null || true; done
+
+# $(OUT)/faced_*.deb and $(OUT)/faced-models_*.deb.
+deb: models ; @sh systemd/make-deb.sh $(OUT) $(VERSION)
+
+# The package on a Debian of its own, booted by systemd: needs root.
+check-system: deb tools clips
+	@sh tests/tools/deps.sh demo check system
+	@$(CHECK) --system
+
 clean: ; rm -rf $(OUT)
 
-.PHONY: all tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench demo golden golden-check clean
+.PHONY: all tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench demo golden golden-check install install-models uninstall deb check-system clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d) \

@@ -3,6 +3,7 @@
 
     check.py --unit PROGRAM...              the unit tests alone (make quick)
     check.py --unit PROGRAM... --scenarios  and tests/integration with pytest (make check)
+    check.py --system                       tests/system, the package on a real systemd
 
 Where the models could not be fetched FACED_NO_MODELS holds the reason: what needs them is skipped
 and the closing lines say so. With CI set a skipped test is a failed one.
@@ -57,15 +58,15 @@ def run_unit(programs, tally):
 def run_scenarios(tally, extra):
     """Most scenarios wait for a camera's time to pass, so three run at once. Those that need the
     whole machine are marked `alone` and come after them."""
-    tally_pytest(tally, ["-m", "not alone", "-n", "3"] + extra)
-    tally_pytest(tally, ["-m", "alone"] + extra)
+    tally_pytest(tally, "integration", ["-m", "not alone", "-n", "3"] + extra)
+    tally_pytest(tally, "integration", ["-m", "alone"] + extra)
 
 
-def tally_pytest(tally, arguments):
+def tally_pytest(tally, folder, arguments):
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         command = ["/usr/bin/python3", "-m", "pytest", "-q", "-rfE", "--durations=5",
                    "-p", "no:cacheprovider", f"--junitxml={report.name}",
-                   os.path.join(TOP, "tests/integration")] + arguments
+                   os.path.join(TOP, "tests", folder)] + arguments
         code = subprocess.run(command, stdin=subprocess.DEVNULL, cwd=TOP).returncode
         try:
             cases = list(xml.parse(report.name).iter("testcase"))
@@ -86,13 +87,17 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--unit", nargs="*", default=[])
     p.add_argument("--scenarios", action="store_true")
+    p.add_argument("--system", action="store_true")
     p.add_argument("--pytest", action="append", default=[], help="one more argument for pytest")
     a = p.parse_args()
 
     tally, begin = Tally(), time.monotonic()
-    run_unit(a.unit, tally)
+    if a.unit:
+        run_unit(a.unit, tally)
     if a.scenarios:
         run_scenarios(tally, a.pytest)
+    if a.system:
+        tally_pytest(tally, "system", a.pytest)
     for reason, n in sorted(tally.reasons.items()):
         print(f"skipped {n}: {reason}")
     if tally.skipped and os.environ.get("CI"):

@@ -11,6 +11,9 @@ demo="ffmpeg mosquitto libgstrtspserver-1.0-dev gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-plugins-bad python3-paho-mqtt"
 check="libcmocka-dev python3-pytest python3-pytest-xdist python3-opencv glib-networking openssl sqlite3 clang-format-14"
 
+deb="debhelper dpkg-dev fakeroot lintian"
+system="debootstrap systemd-container"
+
 wanted=
 for group; do
     case $group in
@@ -18,7 +21,9 @@ for group; do
     models) wanted="$wanted $models" ;;
     demo) wanted="$wanted $demo" ;;
     check) wanted="$wanted $check" ;;
-    *) echo "deps.sh: no group '$group': build, models, demo, check" >&2; exit 2 ;;
+    deb) wanted="$wanted $deb" ;;
+    system) wanted="$wanted $system" ;;
+    *) echo "deps.sh: no group '$group': build, models, demo, check, deb, system" >&2; exit 2 ;;
     esac
 done
 
