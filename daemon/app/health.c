@@ -307,7 +307,10 @@ static json_t *broker_json(struct health *h)
     char since[WHEN_TEXT];
     when_format(since, stats.since_us);
     json_t *j = json_object();
-    json_object_set_new(j, "url", text(h->conf->mqtt.url_shown));
+    json_object_set_new(j, "url", text(stats.url));
+    json_object_set_new(j, "version", text(stats.version_5 ? "5" : "3.1.1"));
+    json_object_set_new(j, "tls", json_boolean(stats.tls));
+    json_object_set_new(j, "refused", json_integer((json_int_t)stats.refused));
     json_object_set_new(j, "connected", json_boolean(stats.connected));
     json_object_set_new(j, "since", text(since));
     json_object_set_new(

@@ -13,6 +13,7 @@ struct note {
     char *payload; /* "": to be cleared */
     bool retained;
     bool fresh;      /* the value has not been sent on this connection */
+    bool refused;    /* nor will it be on any */
     int mid;         /* of the value in flight, this one or an older; TAKEN; 0: none is */
     int64_t sent_us; /* with mid above 0 */
 };
@@ -82,6 +83,7 @@ void board_set(struct board *b, const char *topic, const char *payload, bool ret
     note->payload = mem_strdup(value);
     note->retained = retained;
     note->fresh = true;
+    note->refused = false;
 }
 
 bool board_take(struct board *b, char **ret_topic, char **ret_payload, bool *ret_retained)
@@ -138,11 +140,31 @@ bool board_acked(struct board *b, int mid)
     return true;
 }
 
+const char *board_refused(struct board *b, int mid)
+{
+    size_t i = mid > 0 ? with_mid(b, mid) : b->n;
+    if (i == b->n)
+        return NULL;
+    struct note *note = &b->notes[i];
+    note->mid = 0;
+    note->refused = !note->fresh; /* a newer value may be taken */
+    return note->topic;
+}
+
+int board_any_in_flight(const struct board *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (b->notes[i].mid > 0)
+            return b->notes[i].mid;
+    }
+    return 0;
+}
+
 void board_cut(struct board *b)
 {
     for (size_t i = 0; i < b->n; i++) {
         b->notes[i].mid = 0;
-        b->notes[i].fresh = true;
+        b->notes[i].fresh = !b->notes[i].refused;
     }
     b->turn = 0;
 }

@@ -42,6 +42,15 @@ void board_skip(struct board *b);
 /* The broker has packet mid. false: none of ours. */
 bool board_acked(struct board *b, int mid);
 
+/*
+ * The broker does not take packet mid: its value is not sent again, on no connection, until the
+ * topic has another. The topic, which is valid until the next call; NULL: none of ours.
+ */
+const char *board_refused(struct board *b, int mid);
+
+/* Any packet in flight; 0: none. */
+int board_any_in_flight(const struct board *b);
+
 /* The connection broke: all is to be sent. */
 void board_cut(struct board *b);
 

@@ -3,12 +3,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
+#include "bus/reason.h"
+#include "bus/tls.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,37 +22,59 @@
 #define ADDRESS_TEXT 64
 #define TOPIC        "bus"
 
+struct ack {
+    int mid, reason;
+};
+
 struct broker {
     struct broker_setup setup; /* set at birth */
 
     /* owned by the one thread */
     struct mosquitto *mosq;
+    struct tls *tls;
     enum broker_state state;
     bool reached;                          /* TCP stands */
+    bool older;                            /* this time, or for good, by MQTT 3.1.1 */
     int connack;                           /* the broker's answer; -1: none yet */
+    int goodbye;                           /* the reason of its DISCONNECT; 0: none */
     bool deaf;                             /* it does not let us subscribe */
     int64_t until;                         /* while connecting: when we give up */
     char address[ADDRESSES][ADDRESS_TEXT]; /* the host's, in the resolver's order */
     int addresses, tried;
     int n_acked;
-    int acked[IN_FLIGHT]; /* each packet in flight comes here once */
+    struct ack acked[IN_FLIGHT]; /* each packet in flight comes here once */
 };
 
 /* The callbacks run inside the library and under its lock: they note and return. */
 
-static void on_connect(struct mosquitto *mosq, void *arg, int code)
+static void on_connect(struct mosquitto *mosq, void *arg, int code, int flags,
+        const mosquitto_property *properties)
 {
     (void)mosq;
+    (void)flags;
+    (void)properties;
     struct broker *b = arg;
-    b->connack = code;
+    b->connack = reason_of_return_code(code);
 }
 
-static void on_publish(struct mosquitto *mosq, void *arg, int mid)
+static void on_disconnect(
+        struct mosquitto *mosq, void *arg, int code, const mosquitto_property *properties)
 {
     (void)mosq;
+    (void)properties;
+    struct broker *b = arg;
+    if (code >= REASON_BAD)
+        b->goodbye = code;
+}
+
+static void on_publish(struct mosquitto *mosq, void *arg, int mid, int reason,
+        const mosquitto_property *properties)
+{
+    (void)mosq;
+    (void)properties;
     struct broker *b = arg;
     if (b->n_acked < IN_FLIGHT)
-        b->acked[b->n_acked++] = mid;
+        b->acked[b->n_acked++] = (struct ack){mid, reason};
 }
 
 static void on_subscribe(struct mosquitto *mosq, void *arg, int mid, int n, const int *granted)
@@ -80,7 +106,7 @@ void broker_free(struct broker *b)
 {
     if (!b)
         return;
-    mosquitto_destroy(b->mosq);
+    broker_close(b);
     mosquitto_lib_cleanup();
     free(b);
 }
@@ -90,23 +116,36 @@ enum broker_state broker_state(const struct broker *b)
     return b->state;
 }
 
-/* A client that remembers nothing of the connection before. */
-static int begin_anew(struct broker *b)
+bool broker_is_version_5(const struct broker *b)
+{
+    return b->setup.conf->version == MQTT_5 || (b->setup.conf->version == MQTT_AUTO && !b->older);
+}
+
+/* A client that remembers nothing of the connection before. A library's code; MOSQ_ERR_TLS: in e. */
+static int begin_anew(struct broker *b, struct err *e)
 {
     const struct conf_mqtt *c = b->setup.conf;
     assert(!b->mosq);
     b->mosq = mem_check(mosquitto_new(c->client_id, true, b));
-    mosquitto_connect_callback_set(b->mosq, on_connect);
-    mosquitto_publish_callback_set(b->mosq, on_publish);
+    mosquitto_connect_v5_callback_set(b->mosq, on_connect);
+    mosquitto_disconnect_v5_callback_set(b->mosq, on_disconnect);
+    mosquitto_publish_v5_callback_set(b->mosq, on_publish);
     mosquitto_subscribe_callback_set(b->mosq, on_subscribe);
     mosquitto_message_callback_set(b->mosq, on_message);
     b->reached = b->deaf = false;
     b->connack = -1;
-    b->n_acked = 0;
-    int rc = mosquitto_will_set(b->mosq, b->setup.will_topic, (int)strlen(b->setup.will_payload),
-            b->setup.will_payload, 1, true);
+    b->goodbye = b->n_acked = 0;
+    int rc = mosquitto_int_option(b->mosq, MOSQ_OPT_PROTOCOL_VERSION,
+            broker_is_version_5(b) ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = mosquitto_will_set(b->mosq, b->setup.will_topic, (int)strlen(b->setup.will_payload),
+                b->setup.will_payload, 1, true);
     if (rc == MOSQ_ERR_SUCCESS && c->username)
         rc = mosquitto_username_pw_set(b->mosq, c->username, c->password);
+    if (rc == MOSQ_ERR_SUCCESS && b->setup.at->tls) {
+        b->tls = tls_new(c, b->setup.at->host, e);
+        rc = b->tls ? tls_attach(b->tls, b->mosq) : MOSQ_ERR_TLS;
+    }
     return rc;
 }
 
@@ -115,14 +154,29 @@ void broker_close(struct broker *b)
     b->state = BROKER_DOWN;
     mosquitto_destroy(b->mosq);
     b->mosq = NULL;
+    tls_free(b->tls);
+    b->tls = NULL;
+}
+
+static int closed(const char *url, bool was_up, bool tls, struct err *e)
+{
+    return err_set(e, -ECONNRESET, "the broker %s closed the connection%s", url,
+            was_up ? ""
+            : tls  ? " without an answer; does it speak MQTT over TLS on this port?"
+                   : " without an answer; does it speak MQTT without TLS on this port?");
 }
 
 /* Puts the library's code into words; number is errno as the call left it. */
 static int down(struct broker *b, int rc, int number, struct err *e)
 {
-    const char *url = b->setup.conf->url_shown;
+    const char *url = b->setup.at->url_shown;
     bool was_up = b->state == BROKER_UP;
+    char complaint[200] = "";
+    if (b->tls)
+        (void)snprintf(complaint, sizeof(complaint), "%s", tls_complaint(b->tls));
     broker_close(b);
+    if (complaint[0])
+        return err_set(e, -EACCES, "the broker %s: %s", url, complaint);
     switch (rc) {
     case MOSQ_ERR_EAI:
         return err_set(e, -EAGAIN,
@@ -131,48 +185,23 @@ static int down(struct broker *b, int rc, int number, struct err *e)
     case MOSQ_ERR_KEEPALIVE:
         return err_set(e, -ETIMEDOUT, "the broker %s is silent: it answers no ping", url);
     case MOSQ_ERR_CONN_LOST:
-    case MOSQ_ERR_NO_CONN:
-        return err_set(e, -ECONNRESET, "the broker %s closed the connection%s", url,
-                was_up ? "" : " without an answer; does it speak MQTT without TLS on this port?");
+    case MOSQ_ERR_NO_CONN: return closed(url, was_up, b->setup.at->tls, e);
+    case MOSQ_ERR_TLS:
+        return err_set(
+                e, -EPROTO, "what answers at %s speaks no TLS; is this the port for it?", url);
     case MOSQ_ERR_ERRNO:
-        return err_set(e, number > 0 ? -number : -EIO, "the connection to the broker %s %s: %s",
-                url, was_up ? "broke" : "fails", err_name(number));
+        if (was_up && (number == EPIPE || number == ECONNRESET))
+            return closed(url, was_up, b->setup.at->tls, e);
+        return err_set(e, number > 0 ? -number : -EIO, "the connection to the broker %s %s: %s%s",
+                url, was_up ? "broke" : "fails", err_name(number),
+                number == ECONNREFUSED ? "; is it running, and is the port right?" : "");
     case MOSQ_ERR_NOMEM: return err_set(e, -ENOMEM, "no memory for the broker %s", url);
     case MOSQ_ERR_PROTOCOL:
     case MOSQ_ERR_MALFORMED_PACKET:
-        return err_set(
-                e, -EPROTO, "what answers at %s does not speak MQTT 3.1.1 as it should", url);
+        return err_set(e, -EPROTO, "what answers at %s does not speak MQTT as it should", url);
     default:
         return err_set(
                 e, -EIO, "the connection to the broker %s broke: %s", url, mosquitto_strerror(rc));
-    }
-}
-
-static int refused(struct broker *b, int code, struct err *e)
-{
-    const struct conf_mqtt *c = b->setup.conf;
-    broker_close(b);
-    switch (code) {
-    case 1:
-        return err_set(
-                e, -EACCES, "the broker %s refuses us: it does not take MQTT 3.1.1", c->url_shown);
-    case 2:
-        return err_set(e, -EACCES,
-                "the broker %s refuses us: it does not take the client id '%s'; "
-                "choose another in mqtt.client_id",
-                c->url_shown, c->client_id);
-    case 3:
-        return err_set(
-                e, -EACCES, "the broker %s says that its service is not available", c->url_shown);
-    case 4:
-    case 5:
-        return err_set(e, -EACCES,
-                "the broker %s refuses us: %s; check mqtt.username (now %s%s%s) and mqtt.password",
-                c->url_shown, code == 4 ? "bad user name or password" : "not authorised",
-                c->username ? "'" : "", c->username ? c->username : "none", c->username ? "'" : "");
-    default:
-        return err_set(e, -EACCES, "the broker %s refuses us with the unknown code %d",
-                c->url_shown, code);
     }
 }
 
@@ -186,7 +215,7 @@ static int resolve(struct broker *b)
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
     b->addresses = b->tried = 0;
-    int r = getaddrinfo(b->setup.conf->host, NULL, &hints, &list);
+    int r = getaddrinfo(b->setup.at->host, NULL, &hints, &list);
     for (struct addrinfo *a = list; r == 0 && a && b->addresses < ADDRESSES; a = a->ai_next) {
         if (getnameinfo(a->ai_addr, a->ai_addrlen, b->address[b->addresses], ADDRESS_TEXT, NULL, 0,
                     NI_NUMERICHOST) == 0)
@@ -200,13 +229,16 @@ static int resolve(struct broker *b)
 /* Begins to connect to the next address. */
 static int attempt(struct broker *b, int64_t now_us, struct err *e)
 {
-    const struct conf_mqtt *c = b->setup.conf;
     int rc = MOSQ_ERR_INVAL;
     while (b->tried < b->addresses) {
-        rc = begin_anew(b);
+        rc = begin_anew(b, e);
+        if (rc == MOSQ_ERR_TLS) {
+            broker_close(b);
+            return e->code;
+        }
         if (rc == MOSQ_ERR_SUCCESS)
             rc = mosquitto_connect_async(
-                    b->mosq, b->address[b->tried++], c->port, b->setup.keepalive_s);
+                    b->mosq, b->address[b->tried++], b->setup.at->port, b->setup.keepalive_s);
         if (rc == MOSQ_ERR_SUCCESS || rc == MOSQ_ERR_CONN_PENDING) {
             b->state = BROKER_CONNECTING;
             b->until = now_us + b->setup.connect_ms * INT64_C(1000);
@@ -222,6 +254,8 @@ static int attempt(struct broker *b, int64_t now_us, struct err *e)
 int broker_open(struct broker *b, int64_t now_us, struct err *e)
 {
     assert(b->state == BROKER_DOWN);
+    struct err own = {0};
+    e = e ? e : &own;
     int r = resolve(b);
     return r ? down(b, MOSQ_ERR_EAI, r, e) : attempt(b, now_us, e);
 }
@@ -235,7 +269,8 @@ short broker_wants(const struct broker *b)
 {
     if (!b->mosq)
         return 0;
-    return mosquitto_want_write(b->mosq) ? POLLIN | POLLOUT : POLLIN;
+    /* Until TCP stands the library knows nothing that it wants to write where TLS comes first. */
+    return !b->reached || mosquitto_want_write(b->mosq) ? POLLIN | POLLOUT : POLLIN;
 }
 
 int64_t broker_due_us(const struct broker *b)
@@ -260,10 +295,81 @@ static int welcome(struct broker *b)
     return mosquitto_subscribe(b->mosq, NULL, b->setup.filter, 1);
 }
 
+/* Reads, writes, looks after pings. A library's code. */
+static int drive(struct broker *b, short revents)
+{
+    int rc = MOSQ_ERR_SUCCESS;
+    errno = 0;
+    /* The library goes on with a TLS handshake when it is asked to read, whatever it waits for. */
+    bool handshake = b->tls && b->state == BROKER_CONNECTING && revents;
+    if (handshake || (revents & (POLLIN | POLLERR | POLLHUP)))
+        rc = mosquitto_loop_read(b->mosq, 1);
+    if (b->connack > 0 || b->goodbye)
+        return MOSQ_ERR_SUCCESS; /* it has said why */
+    if (rc == MOSQ_ERR_SUCCESS && (revents & POLLOUT))
+        rc = mosquitto_loop_write(b->mosq, 1);
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = mosquitto_loop_misc(b->mosq);
+    if (rc == MOSQ_ERR_SUCCESS && b->state == BROKER_CONNECTING && b->connack == 0)
+        rc = welcome(b);
+    /* The ping that nobody answered closes the socket and says nothing. */
+    if (rc == MOSQ_ERR_SUCCESS && broker_fd(b) < 0 && !b->goodbye)
+        rc = MOSQ_ERR_KEEPALIVE;
+    return rc;
+}
+
+/*
+ * A broker that does not know MQTT 5 says so, or hangs up on the packet that it cannot read. It is
+ * asked again by MQTT 3.1.1; when that is not its reason either, the next time begins with 5.
+ */
+static bool may_be_older(const struct broker *b, int rc)
+{
+    bool hung_up = rc == MOSQ_ERR_CONN_LOST && b->reached && b->connack < 0;
+    return b->setup.conf->version == MQTT_AUTO && !b->older && b->state == BROKER_CONNECTING &&
+           (b->connack == REASON_UNSUPPORTED_VERSION || hung_up) &&
+           !(b->tls && tls_complaint(b->tls)[0]);
+}
+
+static int ask_older(struct broker *b, int64_t now_us, struct err *e)
+{
+    broker_close(b);
+    b->older = true;
+    b->tried--;
+    return attempt(b, now_us, e);
+}
+
+/* What ended it, in words; it is down. */
+static int end(struct broker *b, int rc, int number, struct err *e)
+{
+    if (b->state == BROKER_CONNECTING)
+        b->older = false;
+    if (b->connack > 0 || b->goodbye) {
+        int connack = b->connack, goodbye = b->goodbye;
+        broker_close(b);
+        return connack > 0 ? reason_connack(b->setup.conf, b->setup.at, connack, e)
+                           : reason_disconnect(b->setup.conf, b->setup.at, goodbye, e);
+    }
+    return down(b, rc, number, e);
+}
+
+static int out_of_patience(struct broker *b, int64_t now_us, struct err *e)
+{
+    bool reached = b->reached;
+    broker_close(b);
+    if (!reached && b->tried < b->addresses)
+        return attempt(b, now_us, e);
+    b->older = false;
+    return err_set(e, -ETIMEDOUT, "the broker %s %s within %d s", b->setup.at->url_shown,
+            reached ? "accepts the connection but does not answer" : "cannot be reached",
+            b->setup.connect_ms / 1000);
+}
+
 int broker_service(struct broker *b, short revents, int64_t now_us, struct err *e)
 {
     if (b->state == BROKER_DOWN)
         return 0;
+    struct err own = {0};
+    e = e ? e : &own;
     int error = revents ? connect_error(b) : 0;
     if (error && b->tried < b->addresses) {
         broker_close(b);
@@ -271,34 +377,13 @@ int broker_service(struct broker *b, short revents, int64_t now_us, struct err *
     }
     if (error)
         return down(b, MOSQ_ERR_ERRNO, error, e);
-
-    int rc = MOSQ_ERR_SUCCESS;
-    errno = 0;
-    if (revents & (POLLIN | POLLERR | POLLHUP))
-        rc = mosquitto_loop_read(b->mosq, 1);
-    if (b->connack > 0)
-        return refused(b, b->connack, e);
-    if (rc == MOSQ_ERR_SUCCESS && (revents & POLLOUT))
-        rc = mosquitto_loop_write(b->mosq, 1);
-    if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_loop_misc(b->mosq);
-    if (rc == MOSQ_ERR_SUCCESS && b->state == BROKER_CONNECTING && b->connack == 0)
-        rc = welcome(b);
-    if (rc != MOSQ_ERR_SUCCESS)
-        return down(b, rc, errno, e);
-    /* The ping that nobody answered closes the socket and says nothing. */
-    if (broker_fd(b) < 0)
-        return down(b, MOSQ_ERR_KEEPALIVE, 0, e);
-
-    if (b->state == BROKER_CONNECTING && now_us >= b->until) {
-        bool reached = b->reached;
-        broker_close(b);
-        if (!reached && b->tried < b->addresses)
-            return attempt(b, now_us, e);
-        return err_set(e, -ETIMEDOUT, "the broker %s %s within %d s", b->setup.conf->url_shown,
-                reached ? "accepts the connection but does not answer" : "cannot be reached",
-                b->setup.connect_ms / 1000);
-    }
+    int rc = drive(b, revents), number = errno;
+    if (may_be_older(b, rc))
+        return ask_older(b, now_us, e);
+    if (rc != MOSQ_ERR_SUCCESS || b->connack > 0 || b->goodbye)
+        return end(b, rc, number, e);
+    if (b->state == BROKER_CONNECTING && now_us >= b->until)
+        return out_of_patience(b, now_us, e);
     if (b->deaf) {
         b->deaf = false;
         log_warn(TOPIC,
@@ -322,20 +407,22 @@ int broker_publish(struct broker *b, const char *topic, const char *payload, boo
     case MOSQ_ERR_PAYLOAD_SIZE:
     case MOSQ_ERR_MALFORMED_UTF8:
     case MOSQ_ERR_OVERSIZE_PACKET:
+    case MOSQ_ERR_RETAIN_NOT_SUPPORTED:
         return err_set(e, -EINVAL, "a message for the topic '%s' cannot be sent: %s", topic,
                 mosquitto_strerror(rc));
     default: return down(b, rc, errno, e);
     }
 }
 
-int broker_acked(struct broker *b)
+int broker_acked(struct broker *b, int *ret_reason)
 {
     if (b->n_acked == 0)
         return 0;
-    int mid = b->acked[0];
+    struct ack ack = b->acked[0];
     b->n_acked--;
     memmove(b->acked, b->acked + 1, (size_t)b->n_acked * sizeof(b->acked[0]));
-    return mid;
+    *ret_reason = ack.reason < REASON_BAD ? 0 : ack.reason;
+    return ack.mid;
 }
 
 /* The last packet is a few bytes and fits the socket; where the line is that full, the broker

@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 /*
- * One connection to one broker: MQTT 3.1.1 over libmosquitto, driven by its owner's poll().
+ * One connection to one broker: MQTT 5 or 3.1.1, by TCP or TLS, over libmosquitto, driven by its
+ * owner's poll().
  *
  * It never queues for later and never repeats anything by itself: each broker_open() begins with
  * nothing, because the library would send its own old copies again, byte for byte and with a
@@ -18,8 +19,9 @@
  * One thread; `heard` runs on it, inside broker_service(), and must not call back in here.
  *
  * Errors carry a sentence for the operator and a code: -EAGAIN the name is not resolved, -EACCES
- * refused by the broker, -ETIMEDOUT it is silent, -ECONNRESET it went away, else as the kernel
- * says it. After each of them the broker is down; there is no need to close it.
+ * refused by the broker or not believed, -ETIMEDOUT it is silent, -ECONNRESET it went away, -EBUSY
+ * another client took our id, else as the kernel says it. After each of them the broker is down;
+ * there is no need to close it.
  */
 struct broker;
 
@@ -38,6 +40,7 @@ struct broker_message {
 
 struct broker_setup {
     const struct conf_mqtt *conf; /* must outlive the broker, as all that is pointed to here */
+    const struct conf_broker *at; /* which of them */
     const char *will_topic;       /* gets the retained will_payload when we vanish */
     const char *will_payload;
     const char *filter; /* what we listen to */
@@ -51,6 +54,9 @@ struct broker *broker_new(const struct broker_setup *setup);
 void broker_free(struct broker *b); /* closes; NULL is fine */
 
 enum broker_state broker_state(const struct broker *b);
+
+/* Does it speak, or is it asked to speak, MQTT 5? Else 3.1.1. */
+bool broker_is_version_5(const struct broker *b);
 
 /* Begins to connect. Does not wait for the broker, but the name is resolved here, and nobody can
  * interrupt that. 0, or a negative errno. */
@@ -75,8 +81,9 @@ int broker_service(struct broker *b, short revents, int64_t now_us, struct err *
 int broker_publish(struct broker *b, const char *topic, const char *payload, bool retained,
         int *ret_mid, struct err *e);
 
-/* The next acknowledged packet, each once; 0: no more. */
-int broker_acked(struct broker *b);
+/* The next packet that the broker has answered, each once; 0: no more. *ret_reason: why it refused
+ * it (reason.h), 0 when it took it. */
+int broker_acked(struct broker *b, int *ret_reason);
 
 /* Says goodbye, so that the will is not published, and closes. */
 void broker_leave(struct broker *b);

@@ -36,7 +36,10 @@
 
 #define TOPIC    "bus"
 #define LEAVE_MS 500
-#define STEADY   (30 * MONO_SECOND) /* a connection that lasted so long ends the back-off */
+#define STEADY   (30 * MONO_SECOND)  /* a connection that lasted so long ends the back-off */
+#define TAKEN    (600 * MONO_SECOND) /* how long another client with our id is left alone */
+#define LIKELY   (120 * MONO_SECOND) /* the same where that is only likely */
+#define SHORT    3 /* so many connections cut while nothing was under way: likely */
 #define MS       INT64_C(1000)
 
 enum phase {
@@ -46,6 +49,13 @@ enum phase {
     PHASE_DRAINING,
     PHASE_LEAVING,
     PHASE_OVER,
+};
+
+/* One of the brokers, and what was last complained of it. */
+struct route {
+    struct broker *broker;
+    struct log_limit trouble;
+    char said[512];
 };
 
 struct bus {
@@ -68,13 +78,14 @@ struct bus {
 
     /* owned by the bus thread */
     enum phase phase;
-    bool left; /* it knows that we went */
-    struct broker *broker;
+    bool left;            /* it knows that we went */
+    struct route *routes; /* conf->n_brokers */
+    int at;               /* the one in use */
+    int cut_short;        /* connections in a row that ended so */
     struct backoff backoff;
     int64_t up_us;    /* when this connection came to stand */
     int64_t until_us; /* WAITING: the next try; DRAINING, LEAVING: the end of patience */
-    struct log_limit trouble, odd_command;
-    char said[512]; /* the trouble last logged */
+    struct log_limit odd_command;
 };
 
 size_t command_squeeze(void **items, size_t n, void *arg)
@@ -87,9 +98,9 @@ size_t command_squeeze(void **items, size_t n, void *arg)
     return n - 1;
 }
 
-static void ring(void *arg)
+void bus_ring(void *bus)
 {
-    struct bus *b = arg;
+    struct bus *b = bus;
     uint64_t one = 1;
     (void)!write(b->wake, &one, sizeof(one));
 }
@@ -113,6 +124,22 @@ static void hear(void *arg, const struct broker_message *m)
     queue_put(b->commands, copy);
 }
 
+static struct broker *broker_of(const struct bus *b)
+{
+    return b->routes[b->at].broker;
+}
+
+/* From now on the i-th broker. */
+static void go_to(struct bus *b, int i)
+{
+    const struct conf_broker *at = &b->conf->brokers[i];
+    b->at = i;
+    pthread_mutex_lock(&b->lock);
+    (void)snprintf(b->stats.url, sizeof(b->stats.url), "%s", at->url_shown);
+    b->stats.tls = at->tls;
+    pthread_mutex_unlock(&b->lock);
+}
+
 struct bus *bus_new(const struct conf_mqtt *conf, const char *node, struct queue *messages,
         struct queue *acks, struct queue *commands, struct beat *beat,
         const struct bus_options *options)
@@ -134,15 +161,17 @@ struct bus *bus_new(const struct conf_mqtt *conf, const char *node, struct queue
     b->filter = topic_enabled_filter(b->base);
     b->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (b->wake < 0)
-        b->wake = -errno;            /* bus_start() will say so */
-    queue_on_put(messages, ring, b); /* the store may begin to put before the bus begins to take */
+        b->wake = -errno; /* bus_start() will say so */
     pthread_mutex_init(&b->lock, NULL);
     b->sender = sender_new(b->base, messages, acks);
     sender_set(b->sender, "status", "online", true);
     b->stats.since_us = mono_wall_us();
     backoff_init(&b->backoff, 1000, 60000, (uint64_t)mono_us() ^ (uint64_t)getpid() << 32);
-    b->broker = broker_new(&(struct broker_setup){
-            conf, b->status, "offline", b->filter, o->keepalive_s, o->connect_ms, hear, b});
+    b->routes = mem_new((size_t)conf->n_brokers, sizeof(*b->routes));
+    for (int i = 0; i < conf->n_brokers; i++)
+        b->routes[i].broker = broker_new(&(struct broker_setup){conf, &conf->brokers[i], b->status,
+                "offline", b->filter, o->keepalive_s, o->connect_ms, hear, b});
+    go_to(b, 0);
     return b;
 }
 
@@ -150,8 +179,9 @@ void bus_free(struct bus *b)
 {
     if (!b)
         return;
-    queue_on_put(b->messages, NULL, NULL);
-    broker_free(b->broker);
+    for (int i = 0; i < b->conf->n_brokers; i++)
+        broker_free(b->routes[i].broker);
+    free(b->routes);
     sender_free(b->sender);
     pthread_mutex_destroy(&b->lock);
     if (b->wake >= 0)
@@ -162,16 +192,21 @@ void bus_free(struct bus *b)
     free(b);
 }
 
+void bus_inherit(struct bus *b, struct bus *other)
+{
+    sender_inherit(b->sender, other->sender);
+}
+
 void bus_state(struct bus *b, const char *topic, const char *payload)
 {
     sender_set(b->sender, topic, payload, true);
-    ring(b);
+    bus_ring(b);
 }
 
 void bus_news(struct bus *b, const char *topic, const char *payload)
 {
     sender_set(b->sender, topic, payload, false);
-    ring(b);
+    bus_ring(b);
 }
 
 void bus_stats(struct bus *b, struct bus_stats *ret_stats)
@@ -179,7 +214,11 @@ void bus_stats(struct bus *b, struct bus_stats *ret_stats)
     pthread_mutex_lock(&b->lock);
     *ret_stats = b->stats;
     pthread_mutex_unlock(&b->lock);
-    sender_counts(b->sender, &ret_stats->sent, &ret_stats->acked);
+    struct sender_counts counts;
+    sender_counts(b->sender, &counts);
+    ret_stats->sent = counts.sent;
+    ret_stats->acked = counts.acked;
+    ret_stats->refused = counts.refused;
 }
 
 static void note_connected(struct bus *b, bool connected)
@@ -192,31 +231,67 @@ static void note_connected(struct bus *b, bool connected)
     pthread_mutex_unlock(&b->lock);
 }
 
+static void complain(struct bus *b, int64_t now, const struct err *e)
+{
+    struct route *r = &b->routes[b->at];
+    pthread_mutex_lock(&b->lock);
+    (void)snprintf(b->stats.error, sizeof(b->stats.error), "%s", e->text);
+    b->stats.taken_over = e->code == -EBUSY;
+    pthread_mutex_unlock(&b->lock);
+    if (strcmp(r->said, e->text) != 0)
+        r->trouble = (struct log_limit){0};
+    if (log_due(&r->trouble, now)) {
+        (void)snprintf(r->said, sizeof(r->said), "%s", e->text);
+        log_warn(TOPIC, "%s (events wait in the database)", e->text);
+    }
+}
+
+/* Which broker next, and when: the next of a round at once. */
+static void look_ahead(struct bus *b, int64_t now, bool lasted, const struct err *e)
+{
+    if (!lasted && b->at + 1 < b->conf->n_brokers) {
+        go_to(b, b->at + 1);
+        b->until_us = now;
+        return;
+    }
+    go_to(b, 0);
+    int64_t pause_us = e->code != -EBUSY       ? backoff_next(&b->backoff) * MS
+                       : b->cut_short >= SHORT ? LIKELY
+                                               : TAKEN;
+    b->until_us = now + pause_us;
+}
+
+/*
+ * The broker closed it soon after it took it. MQTT 3.1.1, and brokers of 5 that do not say
+ * "taken over", leave it at that; when it happens again and again with nothing under way that could
+ * have displeased it, another client most likely has our id, and to come back would throw it out.
+ */
+static void suspect(struct bus *b, bool idle, struct err *e)
+{
+    b->cut_short = idle ? b->cut_short + 1 : 0;
+    bool likely = b->cut_short >= SHORT;
+    (void)err_set(e, likely ? -EBUSY : e->code,
+            "the broker %s closed the connection soon after it took it%s; does another client use "
+            "the id '%s' (mqtt.client_id)?",
+            b->conf->brokers[b->at].url_shown, likely ? ", again and again" : "",
+            b->conf->client_id);
+}
+
 /* The connection is no more, for the reason in e. */
 static void part(struct bus *b, int64_t now, struct err *e)
 {
     bool lasted = b->phase >= PHASE_TALKING;
-    if (lasted && now - b->up_us >= STEADY)
+    bool idle = sender_waits_since(b->sender) == INT64_MAX;
+    sender_cut(b->sender, lasted && e->code == -ECONNRESET);
+    if (lasted && now - b->up_us >= STEADY) {
         backoff_reset(&b->backoff);
-    else if (lasted && e->code == -ECONNRESET)
-        (void)err_set(e, e->code,
-                "the broker %s closed the connection soon after it took it; does another client "
-                "use the id '%s' (mqtt.client_id)?",
-                b->conf->url_shown, b->conf->client_id);
-
-    pthread_mutex_lock(&b->lock);
-    (void)snprintf(b->stats.error, sizeof(b->stats.error), "%s", e->text);
-    pthread_mutex_unlock(&b->lock);
-    note_connected(b, false);
-    sender_cut(b->sender);
-
-    if (strcmp(b->said, e->text) != 0)
-        b->trouble = (struct log_limit){0};
-    if (log_due(&b->trouble, now)) {
-        (void)snprintf(b->said, sizeof(b->said), "%s", e->text);
-        log_warn(TOPIC, "%s (events wait in the database)", e->text);
+        b->cut_short = 0;
+    } else if (lasted && e->code == -ECONNRESET) {
+        suspect(b, idle, e);
     }
-    b->until_us = now + backoff_next(&b->backoff) * MS;
+    note_connected(b, false);
+    complain(b, now, e);
+    look_ahead(b, now, lasted, e);
     b->phase = b->phase > PHASE_TALKING ? PHASE_OVER : PHASE_WAITING;
 }
 
@@ -224,7 +299,7 @@ static void try_to_connect(struct bus *b, int64_t now)
 {
     struct err e = {0};
     beat_set(b->beat, BEAT_RESOLVING);
-    int r = broker_open(b->broker, now, &e);
+    int r = broker_open(broker_of(b), now, &e);
     beat_set(b->beat, BEAT_WORKING);
     b->phase = PHASE_CONNECTING;
     if (r < 0)
@@ -233,12 +308,20 @@ static void try_to_connect(struct bus *b, int64_t now)
 
 static void arrive(struct bus *b, int64_t now)
 {
+    bool version_5 = broker_is_version_5(broker_of(b)), again = false;
     b->phase = PHASE_TALKING;
     b->up_us = now;
+    pthread_mutex_lock(&b->lock);
+    b->stats.version_5 = version_5;
+    b->stats.taken_over = false;
+    pthread_mutex_unlock(&b->lock);
     note_connected(b, true);
-    log_info(TOPIC, "connected to the broker %s%s", b->conf->url_shown,
-            log_over(&b->trouble) ? " again" : "");
-    b->said[0] = 0;
+    for (int i = 0; i < b->conf->n_brokers; i++) {
+        again |= log_over(&b->routes[i].trouble);
+        b->routes[i].said[0] = 0;
+    }
+    log_info(TOPIC, "connected to the broker %s%s by MQTT %s", b->conf->brokers[b->at].url_shown,
+            again ? " again" : "", version_5 ? "5" : "3.1.1");
 }
 
 /* When the connection is given up for an acknowledgement that does not come. */
@@ -270,7 +353,7 @@ static void take_leave(struct bus *b, int64_t now)
     }
     b->left = settled;
     if (settled)
-        broker_leave(b->broker);
+        broker_leave(broker_of(b));
     if (settled || now >= b->until_us)
         b->phase = PHASE_OVER;
 }
@@ -290,21 +373,28 @@ static void turn(struct bus *b, short revents)
     if (b->phase == PHASE_WAITING)
         return;
 
-    int r = broker_service(b->broker, revents, now, &e);
-    sender_collect(b->sender, b->broker); /* also what came before it broke */
-    if (r == 0 && b->phase == PHASE_CONNECTING && broker_state(b->broker) == BROKER_UP)
+    struct broker *broker = broker_of(b);
+    struct err full = {0};
+    int r = broker_service(broker, revents, now, &e);
+    /* also what came before it broke */
+    if (sender_collect(b->sender, broker, &full) < 0 && r == 0) {
+        broker_close(broker);
+        e = full;
+        r = e.code;
+    }
+    if (r == 0 && b->phase == PHASE_CONNECTING && broker_state(broker) == BROKER_UP)
         arrive(b, now);
     if (r == 0 && b->phase >= PHASE_TALKING) {
         if (stop)
             take_leave(b, now);
         if (b->phase == PHASE_OVER)
             return;
-        r = sender_send(b->sender, b->broker, b->phase != PHASE_LEAVING, now, &e);
+        r = sender_send(b->sender, broker, b->phase != PHASE_LEAVING, now, &e);
     }
     if (r == 0 && now >= patience_ends(b)) {
-        broker_close(b->broker);
+        broker_close(broker);
         r = err_set(&e, -ETIMEDOUT, "the broker %s has not acknowledged a message for %d s",
-                b->conf->url_shown, b->options.ack_ms / 1000);
+                b->conf->brokers[b->at].url_shown, b->options.ack_ms / 1000);
     }
     if (r < 0)
         part(b, now, &e);
@@ -315,7 +405,7 @@ static int timeout_ms(struct bus *b)
     int64_t now = mono_us();
     int64_t until = INT64_MAX;
     if (b->phase == PHASE_CONNECTING) {
-        until = broker_due_us(b->broker);
+        until = broker_due_us(broker_of(b));
     } else if (b->phase >= PHASE_TALKING) {
         /* The library counts its pings in seconds when it is asked. */
         until = now + b->options.keepalive_s * MONO_SECOND / 4;
@@ -345,7 +435,7 @@ static void *run(void *arg)
             break;
         struct pollfd fds[] = {
                 {.fd = b->wake, .events = POLLIN},
-                {.fd = broker_fd(b->broker), .events = broker_wants(b->broker)},
+                {.fd = broker_fd(broker_of(b)), .events = broker_wants(broker_of(b))},
         };
         beat_set(b->beat, BEAT_WAITING);
         int n = poll(fds, 2, timeout_ms(b));
@@ -354,7 +444,7 @@ static void *run(void *arg)
         if (n > 0 && fds[0].revents)
             (void)!read(b->wake, &rung, sizeof(rung));
     }
-    broker_close(b->broker);
+    broker_close(broker_of(b));
     note_connected(b, false);
     log_info(TOPIC, "ended %s", b->left ? "with a goodbye to the broker" : "without the broker");
     return NULL;
@@ -379,7 +469,7 @@ int bus_start(struct bus *b, struct err *e)
 void bus_stop(struct bus *b)
 {
     atomic_store(&b->stop, true);
-    ring(b);
+    bus_ring(b);
 }
 
 int bus_join(struct bus *b, int timeout_ms)

@@ -13,14 +13,16 @@
  * The daemon's voice: one thread that brings the outbox's messages and the state of things to an
  * MQTT broker, and hears which cameras are to be switched.
  *
- * A broker that is absent, refuses, restarts or falls silent costs delay and nothing else. A
+ * A broker that is absent, refuses, restarts or falls silent costs delay and nothing else; of
+ * several brokers the next is tried at once, and after each round there is a pause. A
  * message goes out once, and again only when the connection broke before it was acknowledged;
  * oldest first, at most 20 in flight, `published` and `replayed` made anew at each sending. The
  * contract of the topics is in faced-events(7).
  *
  * The three queues must outlive the bus:
- *   messages  struct message, in outbox order. The bus is its one taker and sets its wake. What it
- *             took belongs to it; what is not acknowledged at the end is freed, and its row stays.
+ *   messages  struct message, in outbox order. The bus is its one taker; bus_ring() is to be called
+ *             when something was put in. What it took belongs to it; what is not acknowledged at
+ *             the end is freed, and its row stays.
  *   acks      struct message that the broker has. The taker deletes the row and frees it. Room for
  *             as many as may be under way: the capacity of messages and 20 more.
  *   commands  struct command, freed with free().
@@ -52,6 +54,10 @@ struct bus *bus_new(const struct conf_mqtt *conf, const char *node, struct queue
  * (-EINVAL) and when there are no means for a thread. */
 int bus_start(struct bus *b, struct err *e);
 
+/* There is something in the messages queue. Any thread; never waits; void * so that a queue can call
+ * it. */
+void bus_ring(void *bus);
+
 /*
  * The topic below <prefix>/<node>/ ("door/count") has this value from now on. Retained, the newest
  * wins, all are sent again on each connection; NULL clears the topic. "status" is the bus's own.
@@ -75,12 +81,21 @@ int bus_join(struct bus *b, int timeout_ms);
 
 void bus_free(struct bus *b); /* after bus_join(), or never started; NULL is fine */
 
+/* Begins with the messages that the other has taken and not delivered; b was not started yet, the
+ * other was joined, and both have the same queues. */
+void bus_inherit(struct bus *b, struct bus *other);
+
 struct bus_stats {
     bool connected;
     int64_t since_us; /* wall time since when that is so */
+    char url[256];    /* of the broker that is connected, or is tried; redacted */
+    bool version_5;   /* of MQTT; else 3.1.1 */
+    bool tls;
+    bool taken_over;  /* by another client with our id: it is not fought */
     char error[512];  /* the latest trouble in words, kept when it is over; "" for none yet */
     uint64_t sent;    /* events, repeats included */
     uint64_t acked;   /* events */
+    uint64_t refused; /* events and states that the broker does not take */
     uint64_t connections;
 };
 

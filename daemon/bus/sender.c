@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "bus/board.h"
+#include "bus/reason.h"
 #include "bus/topic.h"
 #include "bus/window.h"
 #include "flow/event.h"
@@ -12,18 +13,20 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define TOPIC       "bus"
 #define IN_FLIGHT   20
 #define BOARD_SHARE 10
+#define CUTS        2 /* without progress: from then on one packet at a time */
 
 struct sender {
     /* set at birth */
     char *base;
     struct queue *messages, *acks;
 
-    _Atomic uint64_t sent, acked;
+    _Atomic uint64_t sent, acked, refused;
 
     pthread_mutex_t lock; /* a leaf */
     /* protected by lock */
@@ -31,7 +34,8 @@ struct sender {
 
     /* owned by the sending thread */
     struct window *window;
-    bool greeted; /* the whole board has gone out on this connection */
+    bool greeted;                 /* the whole board has gone out on this connection */
+    int message_cuts, board_cuts; /* by the broker, since it last took one, or the whole board */
     struct log_limit odd;
 };
 
@@ -69,19 +73,79 @@ void sender_set(struct sender *s, const char *topic, const char *payload, bool r
     pthread_mutex_unlock(&s->lock);
 }
 
-void sender_collect(struct sender *s, struct broker *broker)
+void sender_inherit(struct sender *s, struct sender *other)
 {
-    for (int mid; (mid = broker_acked(broker)) > 0;) {
-        struct message *m = window_acked(s->window, mid);
-        if (m) {
-            s->acked++;
-            queue_put(s->acks, m);
+    struct window *mine = s->window;
+    s->window = other->window;
+    other->window = mine;
+    window_cut(s->window);
+}
+
+static bool is_cautious(const struct sender *s)
+{
+    return s->message_cuts >= CUTS || s->board_cuts >= CUTS;
+}
+
+/* m is the caller's no more. Its row goes as if it were delivered: a message that nobody takes
+ * would hold up all behind it for ever. */
+static void set_aside(struct sender *s, struct message *m, const char *why)
+{
+    s->refused++;
+    if (log_due(&s->odd, mono_us()))
+        log_error(TOPIC,
+                "message %" PRIu64 " for '%.100s' is set aside, receivers see a gap: %s (%u more)",
+                m->msg, m->topic, why, s->odd.held_back);
+    queue_put(s->acks, m);
+}
+
+static void state_refused(struct sender *s, const char *topic, const char *why)
+{
+    s->refused++;
+    log_error(TOPIC, "the broker does not take '%.100s' below '%.100s': %s", topic, s->base, why);
+}
+
+static void board_answered(struct sender *s, int mid, int reason)
+{
+    char topic[TOPIC_MAX + 1] = "";
+    pthread_mutex_lock(&s->lock);
+    const char *refused = NULL;
+    if (reason)
+        refused = board_refused(s->board, mid);
+    else
+        (void)board_acked(s->board, mid);
+    if (refused)
+        (void)snprintf(topic, sizeof(topic), "%s", refused);
+    if (s->greeted && board_settled(s->board))
+        s->board_cuts = 0;
+    pthread_mutex_unlock(&s->lock);
+    if (topic[0])
+        state_refused(s, topic, reason_puback(reason));
+}
+
+int sender_collect(struct sender *s, struct broker *broker, struct err *e)
+{
+    int reason = 0;
+    bool full = false;
+    for (int mid; (mid = broker_acked(broker, &reason)) > 0;) {
+        if (reason == REASON_QUOTA) {
+            full = true; /* it stays in the window */
             continue;
         }
-        pthread_mutex_lock(&s->lock);
-        (void)board_acked(s->board, mid);
-        pthread_mutex_unlock(&s->lock);
+        struct message *m = window_acked(s->window, mid);
+        if (!m) {
+            board_answered(s, mid, reason);
+            continue;
+        }
+        s->message_cuts = 0;
+        if (reason) {
+            set_aside(s, m, reason_puback(reason));
+            continue;
+        }
+        s->acked++;
+        queue_put(s->acks, m);
     }
+    return full ? err_set(e, -EDQUOT, "the broker has no room for our messages (quota exceeded)")
+                : 0;
 }
 
 /* The lock is not held over the network, so the values are copies. */
@@ -94,9 +158,10 @@ static int send_board(struct sender *s, struct broker *broker, int64_t now, stru
         bool retained = false;
         pthread_mutex_lock(&s->lock);
         int mine = board_in_flight(s->board);
-        more = mine < BOARD_SHARE && mine + window_in_flight(s->window) < IN_FLIGHT &&
+        int most = is_cautious(s) ? 1 : IN_FLIGHT;
+        more = mine < BOARD_SHARE && mine + window_in_flight(s->window) < most &&
                board_take(s->board, &below, &payload, &retained);
-        s->greeted |= !more && mine < BOARD_SHARE;
+        s->greeted |= !more && mine < (is_cautious(s) ? 1 : BOARD_SHARE);
         pthread_mutex_unlock(&s->lock);
         if (!more)
             break;
@@ -121,17 +186,6 @@ static int send_board(struct sender *s, struct broker *broker, int64_t now, stru
     return r;
 }
 
-/* A row that is no message would hold up all behind it for ever: it is taken for delivered, and
- * receivers see the gap in the numbers. */
-static void give_up(struct sender *s, const char *why)
-{
-    struct message *m = window_skip(s->window);
-    if (log_due(&s->odd, mono_us()))
-        log_error(TOPIC, "message %" PRIu64 " for '%.100s' is passed over: %s (%u more)", m->msg,
-                m->topic, why, s->odd.held_back);
-    queue_put(s->acks, m);
-}
-
 /* As it is sent now, and only as far as the broker keeps up. */
 static int send_messages(struct sender *s, struct broker *broker, int64_t now, struct err *e)
 {
@@ -141,7 +195,8 @@ static int send_messages(struct sender *s, struct broker *broker, int64_t now, s
         window_add(s->window, taken[i]);
 
     pthread_mutex_lock(&s->lock);
-    int room = IN_FLIGHT - board_in_flight(s->board) - window_in_flight(s->window);
+    int room = (is_cautious(s) ? 1 : IN_FLIGHT) - board_in_flight(s->board) -
+               window_in_flight(s->window);
     pthread_mutex_unlock(&s->lock);
     const struct message *m;
     while (room > 0 && (m = window_next(s->window))) {
@@ -156,7 +211,7 @@ static int send_messages(struct sender *s, struct broker *broker, int64_t now, s
         free(topic);
         free(json);
         if (r == -EINVAL) {
-            give_up(s, e->text);
+            set_aside(s, window_skip(s->window), e->text);
             continue;
         }
         if (r < 0)
@@ -179,8 +234,38 @@ int sender_send(
     return r;
 }
 
-void sender_cut(struct sender *s)
+/* The broker hung up while these many packets waited for its answer. */
+static void learn_from_cut(struct sender *s, int messages, int states)
 {
+    static const char why[] = "the broker closes the connection whenever it comes";
+    if (is_cautious(s) && messages + states == 1) {
+        if (messages) {
+            window_cut(s->window);
+            set_aside(s, window_skip(s->window), why);
+            s->message_cuts = 0;
+        } else {
+            char topic[TOPIC_MAX + 1];
+            pthread_mutex_lock(&s->lock);
+            (void)snprintf(topic, sizeof(topic), "%s",
+                    board_refused(s->board, board_any_in_flight(s->board)));
+            pthread_mutex_unlock(&s->lock);
+            state_refused(s, topic, why);
+            s->board_cuts = 0;
+        }
+        return;
+    }
+    s->message_cuts += messages > 0;
+    s->board_cuts += states > 0;
+}
+
+void sender_cut(struct sender *s, bool hung_up)
+{
+    pthread_mutex_lock(&s->lock);
+    int states = board_in_flight(s->board);
+    pthread_mutex_unlock(&s->lock);
+    int messages = window_in_flight(s->window);
+    if (hung_up && messages + states > 0)
+        learn_from_cut(s, messages, states);
     s->greeted = false;
     window_cut(s->window);
     pthread_mutex_lock(&s->lock);
@@ -210,8 +295,9 @@ int64_t sender_waits_since(struct sender *s)
     return window < board ? window : board;
 }
 
-void sender_counts(struct sender *s, uint64_t *ret_sent, uint64_t *ret_acked)
+void sender_counts(struct sender *s, struct sender_counts *ret)
 {
-    *ret_acked = atomic_load(&s->acked);
-    *ret_sent = atomic_load(&s->sent);
+    ret->acked = atomic_load(&s->acked);
+    ret->refused = atomic_load(&s->refused);
+    ret->sent = atomic_load(&s->sent);
 }

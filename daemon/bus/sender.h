@@ -15,6 +15,11 @@
  * At most 20 packets are in flight, of these at most 10 from the board, so that a storm of states
  * may slow the messages down and not hold them up.
  *
+ * What the broker refuses holds up nothing: by MQTT 5 it says so, and the packet is set aside. By
+ * 3.1.1 it can only cut the connection; after two cuts without progress one packet is in flight at
+ * a time, and the one at which it cuts again is set aside. A message that is set aside is taken for
+ * delivered and counted; receivers see the gap in the numbers.
+ *
  * Threads: sender_set(), sender_counts() from any; all else from the one that owns the broker.
  */
 struct sender;
@@ -26,16 +31,21 @@ void sender_free(struct sender *s); /* NULL is fine */
 /* See board_set(). */
 void sender_set(struct sender *s, const char *topic, const char *payload, bool retained);
 
-/* Takes in what the broker has acknowledged; also to be called when it just went down. */
-void sender_collect(struct sender *s, struct broker *broker);
+/* Begins with what the other has taken and the broker does not have; both are at rest. */
+void sender_inherit(struct sender *s, struct sender *other);
+
+/* Takes in what the broker has answered; also to be called when it just went down. 0; or -EDQUOT,
+ * with a sentence: it has no room just now, and wants to be left alone for a while. */
+int sender_collect(struct sender *s, struct broker *broker, struct err *e);
 
 /* Sends as far as the broker keeps up; without `messages` only the board. 0, or a negative errno:
  * the broker is down. */
 int sender_send(
         struct sender *s, struct broker *broker, bool messages, int64_t now_us, struct err *e);
 
-/* The connection is no more: all that is not acknowledged is to be sent again. */
-void sender_cut(struct sender *s);
+/* The connection is no more: all that is not acknowledged is to be sent again. hung_up: the broker
+ * closed it, for a reason that it did not give. */
+void sender_cut(struct sender *s, bool hung_up);
 
 /* The broker has the board as it is now. */
 bool sender_settled(struct sender *s);
@@ -46,5 +56,9 @@ size_t sender_left(struct sender *s);
 /* Since when the oldest packet waits for its acknowledgement; INT64_MAX: none does. */
 int64_t sender_waits_since(struct sender *s);
 
-/* Messages sent, repeats included, and acknowledged. */
-void sender_counts(struct sender *s, uint64_t *ret_sent, uint64_t *ret_acked);
+struct sender_counts {
+    uint64_t sent;    /* messages, repeats included */
+    uint64_t acked;   /* messages */
+    uint64_t refused; /* messages and states */
+};
+void sender_counts(struct sender *s, struct sender_counts *ret);

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BROKER_PORT 1883
+#define BROKER_PORT     1883
+#define BROKER_PORT_TLS 8883
 
 static const char *const schemes[] = {"rtsp", "rtsps", "http", "https"};
 
@@ -54,18 +55,40 @@ int address_source(const char *text, struct err *e)
     return 0;
 }
 
+/* What stands before '@', decoded; both NULL when nothing does. */
+static int broker_login(const char *text, char **ret_user, char **ret_password, struct err *e)
+{
+    const char *login;
+    size_t n;
+    *ret_user = *ret_password = NULL;
+    if (!url_login(text, &login, &n))
+        return 0;
+    const char *colon = memchr(login, ':', n);
+    size_t user_n = colon ? (size_t)(colon - login) : n;
+    char *user = url_decode(login, user_n);
+    char *password = colon ? url_decode(colon + 1, n - user_n - 1) : NULL;
+    if (!user || !*user || (colon && !password)) {
+        free(user);
+        free(password);
+        return err_set(e, -EINVAL,
+                "before '@' stands USER or USER:PASSWORD, percent-encoded ('%%' is %%25)");
+    }
+    *ret_user = user;
+    *ret_password = password;
+    return 0;
+}
+
 int address_broker(const char *text, struct conf_mqtt *m, struct err *e)
 {
     char scheme[32], host[256];
     int port = 0;
     if (!url_scheme(text, scheme, sizeof(scheme)))
-        return err_set(e, -EINVAL, "a broker is written mqtt://HOST[:PORT]");
-    if (strcmp(scheme, "mqtts") == 0)
+        return err_set(e, -EINVAL, "a broker is written mqtt://HOST[:PORT] or mqtts://HOST[:PORT]");
+    bool tls = strcmp(scheme, "mqtts") == 0;
+    if (!tls && strcmp(scheme, "mqtt") != 0)
         return err_set(e, -EINVAL,
-                "mqtts:// is not supported yet: use mqtt:// to a broker on this host or on a "
-                "network that you trust");
-    if (strcmp(scheme, "mqtt") != 0)
-        return err_set(e, -EINVAL, "%s:// is not supported: a broker is written mqtt://HOST[:PORT]",
+                "%s:// is not supported: a broker is written mqtt://HOST[:PORT] or "
+                "mqtts://HOST[:PORT]",
                 scheme);
     int r = check_url(text, host, sizeof(host), &port, e);
     if (r < 0)
@@ -73,28 +96,30 @@ int address_broker(const char *text, struct conf_mqtt *m, struct err *e)
     const char *rest = strstr(text, "://") + 3;
     rest += strcspn(rest, "/?#");
     if (strcmp(rest, "") != 0 && strcmp(rest, "/") != 0)
-        return err_set(e, -EINVAL, "nothing comes after mqtt://HOST[:PORT]");
+        return err_set(e, -EINVAL, "nothing comes after %s://HOST[:PORT]", scheme);
 
-    const char *login;
-    size_t n;
-    char *user = NULL, *password = NULL;
-    if (url_login(text, &login, &n)) {
-        const char *colon = memchr(login, ':', n);
-        size_t user_n = colon ? (size_t)(colon - login) : n;
-        user = url_decode(login, user_n);
-        if (colon)
-            password = url_decode(colon + 1, n - user_n - 1);
-        if (!user || !*user || (colon && !password)) {
-            free(user);
-            free(password);
-            return err_set(e, -EINVAL,
-                    "before '@' stands USER or USER:PASSWORD, percent-encoded ('%%' is %%25)");
-        }
+    char *user, *password;
+    r = broker_login(text, &user, &password, e);
+    if (r < 0)
+        return r;
+    if (user && m->listed) {
+        free(user);
+        free(password);
+        return err_set(e, -EINVAL,
+                "brokers of a list share one login: give it as mqtt.username and mqtt.password");
     }
-    m->host = mem_strdup(host);
-    m->port = port ? port : BROKER_PORT;
-    m->username = user;
-    m->password = password;
+    m->brokers = mem_grow(m->brokers, (size_t)m->n_brokers + 1, sizeof(*m->brokers));
+    m->brokers[m->n_brokers++] = (struct conf_broker){
+            .host = mem_strdup(host),
+            .port = port  ? port
+                    : tls ? BROKER_PORT_TLS
+                          : BROKER_PORT,
+            .tls = tls,
+    };
+    if (user) {
+        m->username = user;
+        m->password = password;
+    }
     return 0;
 }
 

@@ -13,8 +13,9 @@
 int address_source(const char *text, struct err *e);
 
 /*
- * mqtt://[user[:password]@]host[:port]: sets host, port and, where they stand there, username and
- * password, decoded. What was there before is not freed. 0 or -EINVAL, and nothing is set.
+ * mqtt[s]://[user[:password]@]host[:port]: one more broker and, where they stand there, username
+ * and password, decoded; what was there before of these is not freed. Brokers of a list share one
+ * login, which stands beside it. 0 or -EINVAL, and nothing is set.
  */
 int address_broker(const char *text, struct conf_mqtt *m, struct err *e);
 

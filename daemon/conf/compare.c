@@ -7,9 +7,14 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool same_broker(const struct conf_mqtt *a, const struct conf_mqtt *b)
+static bool same_brokers(const struct conf_mqtt *a, const struct conf_mqtt *b)
 {
-    return same_text(a->host, b->host) && a->port == b->port;
+    bool same = a->n_brokers == b->n_brokers;
+    for (int i = 0; same && i < a->n_brokers; i++) {
+        const struct conf_broker *x = &a->brokers[i], *y = &b->brokers[i];
+        same = same_text(x->host, y->host) && x->port == y->port && x->tls == y->tls;
+    }
+    return same;
 }
 
 /* a and b: what the key has its offset in. */
@@ -24,7 +29,8 @@ static bool same_value(const struct conf_key *key, const void *a, const void *b)
     case KEY_FLOAT: return *(const double *)x == *(const double *)y;
     case KEY_DURATION:
     case KEY_SIZE: return *(const int64_t *)x == *(const int64_t *)y;
-    case KEY_BROKER: return same_broker((const void *)x, (const void *)y);
+    case KEY_BROKER:
+    case KEY_BROKERS: return same_brokers((const void *)x, (const void *)y);
     default: return same_text(*(char *const *)x, *(char *const *)y);
     }
 }

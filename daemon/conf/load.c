@@ -76,7 +76,8 @@ static int set_string(struct loader *l, const struct conf_key *key, void *base, 
     case KEY_STRING: break;
     case KEY_PATH: use = EXPAND_PATH; break;
     case KEY_SOURCE:
-    case KEY_BROKER: use = EXPAND_URL; break;
+    case KEY_BROKER:
+    case KEY_BROKERS: use = EXPAND_URL; break;
     default: return value_set(key, base, &v, l->e);
     }
     struct expand x = {l->c->secrets_dir, !(l->flags & CONF_NO_SECRETS)};
@@ -89,8 +90,10 @@ static int set_string(struct loader *l, const struct conf_key *key, void *base, 
     if (key->flags & KEY_HIDDEN)
         redact_add(real);
     v.text = real;
-    if (key->type == KEY_BROKER && !x.resolve && strstr(text, "${"))
-        ((struct conf *)base)->mqtt.host = mem_strdup("***"); /* it cannot be looked at */
+    /* What has a secret in it cannot be looked at where secrets are not resolved. */
+    bool broker = key->type == KEY_BROKER || key->type == KEY_BROKERS;
+    if (broker && !x.resolve && strstr(text, "${"))
+        r = address_broker("mqtt://***", &((struct conf *)base)->mqtt, l->e);
     else if (key->type == KEY_SOURCE && !x.resolve && strstr(text, "${"))
         ((struct conf_camera *)base)->url = mem_strdup(real);
     else
@@ -98,8 +101,9 @@ static int set_string(struct loader *l, const struct conf_key *key, void *base, 
     if (r == 0 && use == EXPAND_URL) {
         char *redacted = mem_new(URL_SHOWN, 1);
         redact_text(redacted, URL_SHOWN, shown);
-        char **place = key->type == KEY_SOURCE ? &((struct conf_camera *)base)->url_shown
-                                               : &((struct conf *)base)->mqtt.url_shown;
+        struct conf_mqtt *m = &((struct conf *)base)->mqtt;
+        char **place = broker ? &m->brokers[m->n_brokers - 1].url_shown
+                              : &((struct conf_camera *)base)->url_shown;
         *place = mem_strdup(redacted);
         free(redacted);
     }
@@ -109,9 +113,29 @@ static int set_string(struct loader *l, const struct conf_key *key, void *base, 
     return r;
 }
 
+static int set(struct loader *l, const struct conf_key *key, void *base, const config_setting_t *s);
+
+/* Each string of the list as if the key stood there with it alone. */
+static int set_brokers(
+        struct loader *l, const struct conf_key *key, void *base, const config_setting_t *list)
+{
+    ((struct conf *)base)->mqtt.listed = true;
+    int r = 0, n = config_setting_length(list);
+    for (int i = 0; i < n && r == 0; i++) {
+        const config_setting_t *s = config_setting_get_elem(list, (unsigned)i);
+        if (config_setting_type(s) != CONFIG_TYPE_STRING)
+            r = err_set(l->e, -EINVAL, "a string, \"mqtt://...\", is expected in the list");
+        else
+            r = set_string(l, key, base, config_setting_get_string(s));
+    }
+    return n ? r : err_set(l->e, -EINVAL, "the list is empty: give one broker or more");
+}
+
 static int set(struct loader *l, const struct conf_key *key, void *base, const config_setting_t *s)
 {
     struct value v;
+    if (key->type == KEY_BROKERS && (config_setting_is_list(s) || config_setting_is_array(s)))
+        return set_brokers(l, key, base, s);
     switch (config_setting_type(s)) {
     case CONFIG_TYPE_STRING: return set_string(l, key, base, config_setting_get_string(s));
     case CONFIG_TYPE_BOOL: v = (struct value){VALUE_BOOL, .yes = config_setting_get_bool(s)}; break;
@@ -185,6 +209,33 @@ static int take(struct loader *l, const struct conf_key *key, void *base,
     return 0;
 }
 
+/* What the section's keys say together. */
+static int check_mqtt(struct loader *l, const config_setting_t *group)
+{
+    struct conf_mqtt *m = &l->c->mqtt;
+    m->configured = m->n_brokers > 0;
+    if (!group)
+        return 0;
+    bool both = config_setting_get_member((config_setting_t *)group, "url") &&
+                config_setting_get_member((config_setting_t *)group, "urls");
+    bool tls = false;
+    for (int i = 0; i < m->n_brokers; i++)
+        tls = tls || m->brokers[i].tls;
+    const char *wrong = NULL;
+    if (both)
+        wrong = "'url' or 'urls', not both";
+    else if (!m->configured)
+        wrong = "'url' is missing";
+    else if (m->password && !m->username)
+        wrong = "'password' needs a 'username' (MQTT 3.1.1 allows none without)";
+    else if (!m->cert_file != !m->key_file)
+        wrong = "'cert_file' and 'key_file' belong together: give both or none";
+    else if ((m->ca_file || m->cert_file) && !tls)
+        wrong = "'ca_file', 'cert_file' and 'key_file' are for a broker at mqtts://, and there is "
+                "none";
+    return wrong ? fail(l, group, "mqtt", "%s", wrong) : 0;
+}
+
 /* Everything but cameras. */
 static int take_sections(struct loader *l, const config_setting_t *root)
 {
@@ -204,12 +255,7 @@ static int take_sections(struct loader *l, const config_setting_t *root)
         if (r < 0)
             return r;
     }
-    struct conf_mqtt *m = &l->c->mqtt;
-    m->configured = m->host != NULL;
-    if (m->password && !m->username)
-        return fail(l, config_setting_get_member((config_setting_t *)root, "mqtt"), "mqtt",
-                "'password' needs a 'username' (MQTT 3.1.1 allows none without)");
-    return 0;
+    return check_mqtt(l, config_setting_get_member((config_setting_t *)root, "mqtt"));
 }
 
 static int take_defaults(
@@ -424,7 +470,6 @@ void conf_free(struct conf *c)
     }
     for (int k = 0; k < c->n_cameras; k++)
         free(c->cameras[k].url_shown);
-    free(c->mqtt.url_shown);
     free(c->cameras);
     free(c->file);
     free(c);

@@ -19,6 +19,12 @@ static const char *const transports[] = {
         [TRANSPORT_UDP] = "udp",
         NULL,
 };
+static const char *const versions[] = {
+        [MQTT_AUTO] = "auto",
+        [MQTT_5] = "5",
+        [MQTT_3_1_1] = "3.1.1",
+        NULL,
+};
 static const char *const paces[] = {
         [PACE_REAL] = "real",
         [PACE_MAX] = "max",
@@ -47,8 +53,21 @@ const struct conf_key conf_keys[] = {
      .fallback = "false",
      .meaning = "Also keep each sampled sighting, not only one row for each person."},
 
-    {.path = "mqtt.url", .type = KEY_BROKER, .offset = IN(mqtt), .flags = KEY_REQUIRED,
-     .meaning = "The broker, mqtt://HOST[:PORT]; the port is 1883 when none is given."},
+    {.path = "mqtt.url", .type = KEY_BROKER, .offset = IN(mqtt),
+     .meaning = "The broker, mqtt://HOST[:PORT], or mqtts:// over TLS; port 1883, over TLS 8883."},
+    {.path = "mqtt.urls", .type = KEY_BROKERS, .offset = IN(mqtt),
+     .meaning = "Instead of url, several: tried in this order, again and again."},
+    {.path = "mqtt.version", .type = KEY_ENUM, .words = versions, .offset = IN(mqtt.version),
+     .fallback = "auto",
+     .meaning = "MQTT's version: 5, 3.1.1, or auto for 5 where the broker speaks it."},
+    {.path = "mqtt.ca_file", .type = KEY_PATH, .min = 1, .max = 4095, .offset = IN(mqtt.ca_file),
+     .computed = "the system's",
+     .meaning = "The authorities that may have signed the broker's certificate."},
+    {.path = "mqtt.cert_file", .type = KEY_PATH, .min = 1, .max = 4095,
+     .offset = IN(mqtt.cert_file),
+     .meaning = "This client's certificate, for a broker that wants one."},
+    {.path = "mqtt.key_file", .type = KEY_PATH, .min = 1, .max = 4095, .offset = IN(mqtt.key_file),
+     .meaning = "The key that belongs to cert_file."},
     {.path = "mqtt.prefix", .type = KEY_TOPIC, .min = 1, .max = 128, .offset = IN(mqtt.prefix),
      .fallback = "faced",
      .meaning = "What all topics begin with."},
@@ -242,6 +261,9 @@ void schema_expects(const struct conf_key *key, char *dst, size_t size)
     case KEY_PATH: (void)snprintf(dst, size, "a path, \"/...\""); break;
     case KEY_SOURCE: (void)snprintf(dst, size, "a string, \"rtsp://...\""); break;
     case KEY_BROKER: (void)snprintf(dst, size, "a string, \"mqtt://...\""); break;
+    case KEY_BROKERS:
+        (void)snprintf(dst, size, "a list of strings, ( \"mqtt://...\", \"mqtt://...\" )");
+        break;
     case KEY_NAME:
         (void)snprintf(dst, size, "a name, 1 to 32 of the characters a-z 0-9 _ -");
         break;

@@ -17,7 +17,8 @@ enum key_type {
     KEY_PATH,     /* char *; the same */
     KEY_TOPIC,    /* char *; a beginning of MQTT topics, without wildcards */
     KEY_SOURCE,   /* struct conf_camera's url: rtsp, http, a file or a webcam */
-    KEY_BROKER,   /* struct conf_mqtt: host, port and what else an MQTT URL says */
+    KEY_BROKER,   /* struct conf_mqtt: one more broker, and what else an MQTT URL says */
+    KEY_BROKERS,  /* the same, a list of them */
     KEY_NAME,     /* char[NAME_SIZE], [a-z0-9_-]{1,32} */
     KEY_BOOL,     /* bool */
     KEY_INT,      /* int */

@@ -167,7 +167,8 @@ static int set_text(const struct conf_key *key, void *base, const char *text, st
     case KEY_NAME: return set_name(key, slot, text, e);
     case KEY_DURATION:
     case KEY_SIZE: return set_number64(key, slot, text, e);
-    case KEY_BROKER: return address_broker(text, slot, e);
+    case KEY_BROKER:
+    case KEY_BROKERS: return address_broker(text, slot, e);
     case KEY_ENUM:
         for (int i = 0; key->words[i]; i++) {
             if (strcmp(key->words[i], text) == 0) {
@@ -263,14 +264,23 @@ void value_free(const struct conf_key *key, void *base)
 {
     if (is_pointer(key))
         wipe(place(key, base));
-    if (key->type == KEY_BROKER) {
+    if (key->type == KEY_BROKER || key->type == KEY_BROKERS) {
         struct conf_mqtt *m = place(key, base);
-        wipe(&m->host);
+        for (int i = 0; i < m->n_brokers; i++) {
+            wipe(&m->brokers[i].host);
+            wipe(&m->brokers[i].url_shown);
+        }
+        free(m->brokers);
+        m->brokers = NULL;
+        m->n_brokers = 0;
     }
 }
 
 bool value_none(const struct conf_key *key, const void *base)
 {
+    const struct conf_mqtt *m = place(key, (void *)base);
+    if (key->type == KEY_BROKER || key->type == KEY_BROKERS)
+        return m->n_brokers == 0 || m->listed != (key->type == KEY_BROKERS);
     return is_pointer(key) && !*(char **)place(key, base);
 }
 
@@ -304,12 +314,22 @@ static void print_float(double x, FILE *to)
     fprintf(to, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
 }
 
-static void print_broker(const struct conf_mqtt *m, FILE *to)
+static void print_brokers(const struct conf_mqtt *m, FILE *to)
 {
-    bool ipv6 = strchr(m->host, ':');
-    char *url = mem_format("mqtt://%s%s%s:%d", ipv6 ? "[" : "", m->host, ipv6 ? "]" : "", m->port);
-    print_text(url, to);
-    free(url);
+    if (m->listed)
+        fputs("( ", to);
+    for (int i = 0; i < m->n_brokers; i++) {
+        const struct conf_broker *b = &m->brokers[i];
+        bool ipv6 = strchr(b->host, ':');
+        char *url = mem_format("mqtt%s://%s%s%s:%d", b->tls ? "s" : "", ipv6 ? "[" : "", b->host,
+                ipv6 ? "]" : "", b->port);
+        if (i)
+            fputs(", ", to);
+        print_text(url, to);
+        free(url);
+    }
+    if (m->listed)
+        fputs(" )", to);
 }
 
 void value_print(const struct conf_key *key, const void *base, FILE *to)
@@ -322,7 +342,8 @@ void value_print(const struct conf_key *key, const void *base, FILE *to)
     case KEY_FLOAT: print_float(*(const double *)slot, to); break;
     case KEY_NAME: print_text(slot, to); break;
     case KEY_ENUM: print_text(key->words[*(const int *)slot], to); break;
-    case KEY_BROKER: print_broker(slot, to); break;
+    case KEY_BROKER:
+    case KEY_BROKERS: print_brokers(slot, to); break;
     case KEY_SOURCE: print_text(((const struct conf_camera *)base)->url_shown, to); break;
     case KEY_DURATION:
         when_format_duration(text, *(const int64_t *)slot);

@@ -40,11 +40,26 @@ struct conf_track {
     int64_t lost_us; /* looked for and not found for so long: gone */
 };
 
-struct conf_mqtt {
-    bool configured; /* without an mqtt section nothing is put into the outbox */
+enum mqtt_version {
+    MQTT_AUTO, /* what the broker speaks, 5 if it can */
+    MQTT_5,
+    MQTT_3_1_1,
+};
+
+struct conf_broker {
     char *host;
     int port;
-    char *url_shown;
+    bool tls;        /* mqtts:// */
+    char *url_shown; /* redacted */
+};
+
+struct conf_mqtt {
+    bool configured; /* without an mqtt section nothing is put into the outbox */
+    bool listed;     /* by `urls`, not by `url` */
+    int n_brokers;   /* tried in this order */
+    struct conf_broker *brokers;
+    enum mqtt_version version;
+    char *ca_file, *cert_file, *key_file; /* NULL: none */
     char *prefix;
     char *username, *password; /* NULL: none */
     char *client_id;

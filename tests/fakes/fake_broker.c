@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "bus/broker.h"
+#include "bus/reason.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,7 +20,9 @@ struct broker {
     int fd; /* readable when there is something to serve */
     int last_mid;
     int n_waiting, n_acked;
-    int waiting[64], acked[64];
+    struct answer {
+        int mid, reason;
+    } waiting[64], acked[64];
     bool breaks;
 };
 
@@ -127,19 +130,27 @@ int broker_publish(struct broker *b, const char *topic, const char *payload, boo
     if (fake_broker.in_flight > fake_broker.most_in_flight)
         fake_broker.most_in_flight = fake_broker.in_flight;
     *ret_mid = ++b->last_mid;
-    if (verdict != FAKE_WITHHOLD)
-        b->waiting[b->n_waiting++] = *ret_mid;
-    b->breaks |= verdict == FAKE_BREAK;
+    if (verdict != FAKE_WITHHOLD && verdict != FAKE_CUT)
+        b->waiting[b->n_waiting++] =
+                (struct answer){*ret_mid, verdict == FAKE_REFUSE ? REASON_NOT_AUTHORISED : 0};
+    b->breaks |= verdict == FAKE_BREAK || verdict == FAKE_CUT;
     fake_broker.n = n + 1;
     wake(b);
     return 0;
 }
 
-int broker_acked(struct broker *b)
+bool broker_is_version_5(const struct broker *b)
+{
+    (void)b;
+    return true;
+}
+
+int broker_acked(struct broker *b, int *ret_reason)
 {
     if (b->n_acked == 0)
         return 0;
-    int mid = b->acked[0];
+    int mid = b->acked[0].mid;
+    *ret_reason = b->acked[0].reason;
     b->n_acked--;
     memmove(b->acked, b->acked + 1, (size_t)b->n_acked * sizeof(b->acked[0]));
     fake_broker.in_flight--;

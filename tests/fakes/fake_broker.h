@@ -34,6 +34,8 @@ enum {
     FAKE_WITHHOLD, /* never acknowledged on this connection */
     FAKE_BREAK,    /* acknowledged, and the connection breaks at the next service */
     FAKE_INVALID,  /* broker_publish() says -EINVAL */
+    FAKE_REFUSE,   /* answered at the next service: not authorised */
+    FAKE_CUT,      /* the connection breaks at the next service, without a word */
 };
 
 extern struct fake_broker fake_broker;

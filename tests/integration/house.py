@@ -145,7 +145,8 @@ def free_port():
 
 
 class Broker(Process):
-    def __init__(self, directory, port=None, users=None):
+    def __init__(self, directory, port=None, users=None, more=()):
+        """more: lines for its configuration."""
         self.port = port or free_port()
         conf = os.path.join(directory, f"mosquitto-{self.port}.conf")
         with open(conf, "w") as f:
@@ -159,10 +160,11 @@ class Broker(Process):
                     subprocess.run(["mosquitto_passwd", "-b", path, name, password], check=True,
                                    capture_output=True)
                 f.write(f"allow_anonymous false\npassword_file {path}\n")
-                if os.geteuid() == 0:
-                    f.write("user root\n")
             else:
                 f.write("allow_anonymous true\n")
+            if os.geteuid() == 0:
+                f.write("user root\n")  # the files here are the tests' own
+            f.write("".join(line + "\n" for line in more))
         super().__init__(["/usr/sbin/mosquitto", "-c", conf])
         self.wait_line(r"running")
 

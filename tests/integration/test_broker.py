@@ -89,7 +89,8 @@ def test_withheld_puback(running, tmp_path):
     each comes again, marked as replayed, and otherwise to the letter the same."""
     fake = running(house.FakeBroker({"withhold": "all", "dark_s": 11}, {}))
     daemon = running(house.Daemon(tmp_path, {"room": {
-        "url": house.media_of("classroom"), "pace": "max"}}, fake.port))
+        "url": house.media_of("classroom"), "pace": "max"}}, fake.port,
+        mqtt_keys='version = "3.1.1";'))
     topic = "faced/test/room/faces"
     fake.wait_packet(2, got="PUBLISH", topic=topic)
     fake.do("cut")
@@ -118,3 +119,33 @@ def test_state_is_told_again_to_a_new_broker(running, tmp_path):
         subscriber.wait_topic(topic, payload)
     daemon.p.kill()
     subscriber.wait_topic("test/status", "offline")  # the will
+
+
+def test_several_brokers_in_order(running, tmp_path):
+    """The first is away, the second takes it; when that goes as well and the first has come, the
+    first is used again. Nothing is lost on the way."""
+    first, second = house.free_port(), running(house.Broker(str(tmp_path)))
+    subscriber = running(house.Subscriber(second.port))
+    daemon = running(house.Daemon(tmp_path, {"room": {
+        "url": house.media_of("classroom"), "pace": "max", "loop": True}}, second.port,
+        start=False))
+    with open(daemon.conf) as f:
+        text = f.read().replace(f'url = "mqtt://127.0.0.1:{second.port}"',
+                                f'urls = ( "mqtt://127.0.0.1:{first}", '
+                                f'"mqtt://127.0.0.1:{second.port}" )')
+    with open(daemon.conf, "w") as f:
+        f.write(text)
+    daemon.start()
+    daemon.wait_line(rf"connected to the broker mqtt://127.0.0.1:{second.port}")
+    subscriber.wait_events("end", 4)
+    assert daemon.status()["broker"]["url"] == f"mqtt://127.0.0.1:{second.port}"
+    broker = running(house.Broker(str(tmp_path), first))
+    watcher = running(house.Subscriber(first))
+    second.stop()
+    daemon.wait_line(rf"connected to the broker mqtt://127.0.0.1:{first}")
+    watcher.wait_topic("test/status", "online")
+    watcher.wait_events("end", 4)
+    assert daemon.stop() == 0
+    numbers = {e["msg"] for e in subscriber.events() + watcher.events()}
+    assert numbers == set(range(1, max(numbers) + 1))
+    assert broker.p.poll() is None

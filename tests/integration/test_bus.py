@@ -45,7 +45,9 @@ def numbers_in_log(broker):
 
 @pytest.fixture
 def drive(running):
-    return lambda port, *login, **env: running(Drive(port, *login, **env))
+    """The fake broker speaks MQTT 3.1.1 alone; who wants to try that says BUS_VERSION=auto."""
+    return lambda port, *login, **env: running(Drive(port, *login, **{"BUS_VERSION": "3.1.1",
+                                                                      **env}))
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_absent_broker_appears(drive, running, tmp_path):
     d.wait_line(r"warning bus: .*Connection refused.*events wait in the database")
     broker = running(house.Broker(str(tmp_path), port))
     d.wait_acked(50)
-    assert d.count(r"connected to the broker .* again$") == 1
+    assert d.count(r"connected to the broker .* again by MQTT 3.1.1$") == 1
     assert numbers_in_log(broker) == list(range(1, 51))
     d.do("stats")
     d.wait_line(r"^stats connected=1 sent=50 acked=50 connections=1 error=.*refused")
@@ -243,9 +245,9 @@ def test_twenty_in_flight_and_the_same_again_after_a_cut(fake, drive):
 
 
 @pytest.mark.parametrize("code,words", [
-    (1, "does not take MQTT 3.1.1"), (2, "does not take the client id 'faced-test'; choose another"),
+    (1, "does not take this version of MQTT"), (2, "does not take the client id 'faced-test'; choose another"),
     (3, "its service is not available"), (4, "bad user name or password; check mqtt.username"),
-    (5, r"not authorised; check mqtt.username \(now none\)"), (99, "unknown code 99")])
+    (5, r"not authorised; check mqtt.username \(now none\)"), (99, "code 99")])
 def test_refusals_have_words(fake, drive, code, words):
     f = fake({"connack": code}, {})
     d = drive(f.port)
@@ -343,3 +345,126 @@ def test_stop_does_not_wait_for_ever(fake, drive):
     assert d.count("5 events stay in the database for the next start") == 1
     # No answer to `offline`, so no goodbye either: the broker publishes the will.
     assert not f.packets(got="DISCONNECT")
+
+
+# ---- versions, refusals, several brokers
+
+
+def test_auto_speaks_5_where_it_can(broker, drive):
+    d = drive(broker.port, BUS_VERSION="auto")
+    d.wait_line(r"connected to the broker \S+ by MQTT 5$")
+    d.do("send 100")
+    d.wait_acked(100)
+    assert broker.count(r"New client connected .* \(p5,") == 1
+    d.finish()
+
+
+def test_auto_comes_down_to_3_1_1(fake, drive):
+    """This broker hangs up on a CONNECT that it cannot read; it is asked once more, and remembered."""
+    f = fake({}, {"cut_after": 1}, {})
+    d = drive(f.port, BUS_VERSION="auto")
+    d.wait_line(r"connected to the broker \S+ by MQTT 3.1.1$")
+    d.connected(2)
+    d.do("send 3")
+    d.wait_acked(3)
+    d.finish()
+    assert [x["level"] for x in f.packets(got="CONNECT")] == [4, 4], "5 was tried once"
+
+
+def test_only_5_is_not_brought_down(fake, drive):
+    d = drive(fake({}).port, BUS_VERSION="5")
+    d.wait_line(r"warning bus: the broker \S+ closed the connection without an answer")
+    d.do("stop")
+    d.wait()
+
+
+def test_a_refused_message_by_version_5(running, tmp_path, drive):
+    """The broker's rules forbid one topic: those behind it arrive, its number is missing."""
+    rules = tmp_path / "rules"
+    rules.write_text("topic readwrite faced/test/#\ntopic deny faced/test/door/7\n"
+                     "topic deny faced/test/door/count\n")
+    broker = running(house.Broker(str(tmp_path), more=[f"acl_file {rules}"]))
+    d = drive(broker.port, BUS_VERSION="5")
+    d.do("state door/count 1")
+    d.do("send 20")
+    d.wait_acked(20)
+    d.wait_line(r"error bus: message 7 for 'door/7' is set aside, receivers see a gap: we may not "
+                r"publish there; allow it in the broker's rules")
+    d.wait_line(r"error bus: the broker does not take 'door/count' below 'faced/test': we may not")
+    d.do("stats")
+    d.wait_line(r"^stats connected=1 sent=20 acked=19 ")
+    d.wait_line(r"^more version=5 .* refused=2 ")
+    d.finish()
+
+
+def test_a_message_at_which_3_1_1_cuts(fake, drive):
+    """Two cuts without progress, a third with it alone in flight: it is set aside."""
+    f = fake({"cut_topic": "/door/3"})
+    d = drive(f.port)
+    d.do("send 6")
+    d.wait_line(r"^ack 6$", timeout=120)  # the pauses between the tries grow
+    d.wait_line(r"error bus: message 3 for 'door/3' is set aside, receivers see a gap: the broker "
+                r"closes the connection whenever it comes")
+    d.do("stats")
+    d.wait_line(r"^stats connected=1 .* acked=5 ")
+    d.finish()
+    cuts = f.packets(got="PUBLISH", topic="faced/test/door/3")
+    assert len(cuts) in (3, 4, 5), "an acknowledgement that came before a cut is progress"
+
+
+def test_a_message_too_large_for_the_broker(running, tmp_path, drive):
+    """By MQTT 5 the broker says how much it takes, and the rest is not even sent."""
+    broker = running(house.Broker(str(tmp_path), more=["max_packet_size 400"]))
+    d = drive(broker.port, BUS_VERSION="5")
+    d.connected()
+    d.do("state door/large " + "x" * 240)
+    d.do("state door/count 1")
+    d.do("send 5")
+    d.wait_acked(5)
+    d.finish()
+
+
+def test_a_taken_over_id_is_not_fought(fake, drive):
+    """MQTT 5 says so: DISCONNECT with reason 0x8e."""
+    f = fake({"v5": True, "after": "e002" "8e00"}, {"v5": True})
+    d = drive(f.port, BUS_VERSION="auto")
+    d.wait_line(r"warning bus: another client took over the id 'faced-test' at the broker \S+; give "
+                r"each its own mqtt.client_id")
+    d.do("stats")
+    d.wait_line(r"^more .*taken_over=1 ")
+    d.do("stop")
+    assert d.wait() == 0
+    assert len(f.packets(event="accepted")) == 1
+
+
+def test_two_clients_with_one_id_do_not_fight(running, broker, drive):
+    """This broker does not say why it closes: after three times that is clear enough."""
+    d = drive(broker.port, BUS_VERSION="auto")
+    for n in range(1, 4):
+        d.connected(n)
+        other = running(Drive(broker.port, BUS_VERSION="auto"))
+        other.connected()
+        d.wait_line(r"closed the connection soon after it took it", n)
+        if n < 3:
+            other.finish()
+    d.wait_line(r"closed the connection soon after it took it, again and again; does another client "
+                r"use the id 'faced-test'")
+    d.do("stats")
+    d.wait_line(r"^more .*taken_over=1 ")
+    other.do("send 20")
+    other.wait_acked(20)
+    other.finish()
+    assert d.count(r"connected to the broker") == 3
+    d.do("stop")
+    assert d.wait() == 0
+
+
+def test_a_broker_that_is_full_is_left_alone_for_a_while(fake, drive):
+    f = fake({"v5": True, "puback": {"/door/2": 0x97}}, {"v5": True})
+    d = drive(f.port, BUS_VERSION="5")
+    d.do("send 4")
+    d.wait_line(r"warning bus: the broker has no room for our messages \(quota exceeded\)")
+    d.wait_acked(4)
+    d.do("stats")
+    d.wait_line(r"^more .* refused=0 ")
+    d.finish()

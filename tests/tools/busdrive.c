@@ -124,6 +124,8 @@ static bool obey(struct drive *d, char *line)
         printf("stats connected=%d sent=%" PRIu64 " acked=%" PRIu64 " connections=%" PRIu64
                " error=%s\n",
                 s.connected, s.sent, s.acked, s.connections, s.error);
+        printf("more version=%s tls=%d taken_over=%d refused=%" PRIu64 " url=%s\n",
+                s.version_5 ? "5" : "3.1.1", s.tls, s.taken_over, s.refused, s.url);
         fflush(stdout);
     }
     return strcmp(word, "stop") != 0;
@@ -173,6 +175,13 @@ static int number_from(const char *variable)
     return text ? atoi(text) : 0;
 }
 
+static enum mqtt_version version_named(const char *name)
+{
+    return !name || strcmp(name, "auto") == 0 ? MQTT_AUTO
+           : strcmp(name, "5") == 0           ? MQTT_5
+                                              : MQTT_3_1_1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2 && argc != 4) {
@@ -187,11 +196,17 @@ int main(int argc, char **argv)
     log_open(LEVEL_INFO);
 
     const char *host = getenv("BUS_HOST") ? getenv("BUS_HOST") : "127.0.0.1";
-    char *url = mem_format("mqtt://%s:%s", host, argv[1]);
+    bool tls = getenv("BUS_CA") || getenv("BUS_TLS");
+    char *url = mem_format("mqtt%s://%s:%s", tls ? "s" : "", host, argv[1]);
+    struct conf_broker at = {
+            .host = (char *)host, .port = atoi(argv[1]), .tls = tls, .url_shown = url};
     struct conf_mqtt conf = {.configured = true,
-            .host = (char *)host,
-            .port = atoi(argv[1]),
-            .url_shown = url,
+            .n_brokers = 1,
+            .brokers = &at,
+            .version = version_named(getenv("BUS_VERSION")),
+            .ca_file = getenv("BUS_CA"),
+            .cert_file = getenv("BUS_CERT"),
+            .key_file = getenv("BUS_KEY"),
             .prefix = (char *)"faced",
             .client_id = (char *)"faced-" NODE,
             .username = argc == 4 ? argv[2] : NULL,
@@ -208,6 +223,7 @@ int main(int argc, char **argv)
     queue_on_put(d.acks, ring, &d);
     queue_on_put(d.commands, ring, &d);
     d.bus = bus_new(&conf, NODE, d.messages, d.acks, d.commands, &beat, &options);
+    queue_on_put(d.messages, bus_ring, d.bus);
 
     struct err e = {0};
     int r = bus_start(d.bus, &e);

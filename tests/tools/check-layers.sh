@@ -36,9 +36,9 @@ own() { # header-regex  allowed-path-regex
 own 'lib(av|sw)' '(source/|picture/|flow/(frame|scale)\.c)'
 own 'opencv2' 'vision/dnn_opencv\.cpp'
 own 'sqlite3' 'store/'
-own 'mosquitto' 'bus/'
+own 'm(osquitto|qtt_protocol)' 'bus/'
 own 'libconfig' 'conf/'
 own 'microhttpd' 'app/web/'
 own 'systemd/' '(app/health\.c|base/log\.c)'
-own 'openssl/' 'base/'
+own 'openssl/' '(base/|bus/tls\.c)'
 exit $bad

@@ -1,16 +1,19 @@
 #!/usr/bin/python3
-"""An MQTT 3.1.1 broker that misbehaves as it is told, byte for byte, for one client at a time.
+"""An MQTT broker that misbehaves as it is told, byte for byte, for one client at a time.
 
     fakebroker.py [--port N] [BEHAVIOUR ...]
 
 Each BEHAVIOUR is a JSON object for one connection, in the order in which they come; the last holds
 for all that follow. Keys, all optional:
 
+    v5         speaks MQTT 5 (without properties); else 3.1.1, and hangs up on 5
+    puback     {topic's end: reason code} for MQTT 5
     connack    the code in the CONNACK (0); null: CONNECT is never answered
     suback     the code in the SUBACK (0)
     withhold   numbers of PUBLISH packets of this connection, from 1, that get no PUBACK; or "all"
     mute_after after so many PUBLISH packets nothing is answered any more, not even a ping
     cut_after  after so many PUBLISH packets (and their PUBACKs) the connection is cut
+    cut_topic  a PUBLISH whose topic ends with this gets no PUBACK, and the connection is cut
     dark_s     after the cut nobody is let in for so long: the port is closed
     after      hexadecimal bytes to send right after the SUBACK
     say        [topic, payload, retained] lists to publish right after the SUBACK, QoS 0
@@ -74,12 +77,17 @@ class Fields:
     def string(self):
         return self.take(self.number()).decode("utf-8", "replace")
 
+    def skip_properties(self):
+        """MQTT 5, section 2.2.2: they are of no interest here, but in the way."""
+        self.take(self.number(1))
+
 
 class Connection:
     def __init__(self, sock, number, how):
         self.sock, self.number, self.how = sock, number, how
         self.publishes = 0
         self.mute = False
+        self.none = b"\0" if how.get("v5") else b""  # no properties
 
     def event(self, name, **more):
         say(c=self.number, event=name, **more)
@@ -125,8 +133,15 @@ class Connection:
 
     def on_connect(self, _flags, f):
         protocol, level, bits, keepalive = f.string(), f.number(1), f.number(1), f.number()
+        if (level == 5) != bool(self.how.get("v5")):
+            self.event("version", level=level)
+            raise Gone("another version of MQTT")
+        if level == 5:
+            f.skip_properties()
         got = {"protocol": protocol, "level": level, "clean": bool(bits & 2),
                "keepalive": keepalive, "client_id": f.string()}
+        if bits & 4 and level == 5:
+            f.skip_properties()
         if bits & 4:
             got["will"] = {"topic": f.string(), "payload": f.string(),
                            "qos": bits >> 3 & 3, "retain": bool(bits & 32)}
@@ -139,18 +154,20 @@ class Connection:
         if code is None:
             self.mute = True
             return
-        self.send(CONNACK, bytes([0, code]), code=code)
+        self.send(CONNACK, bytes([0, code]) + self.none, code=code)
         if code:
             raise Gone("refused")
 
     def on_subscribe(self, _flags, f):
         mid = f.number()
+        if self.none:
+            f.skip_properties()
         filters = []
         while f.body:
             filters.append([f.string(), f.number(1)])
         say(c=self.number, got="SUBSCRIBE", mid=mid, filters=filters)
         code = self.how.get("suback", 0)
-        self.send(SUBACK, struct.pack(">H", mid) + bytes([code] * len(filters)))
+        self.send(SUBACK, struct.pack(">H", mid) + self.none + bytes([code] * len(filters)))
         for topic, payload, retained in self.how.get("say", []):
             self.send(PUBLISH, text(topic) + payload.encode(), int(bool(retained)), topic=topic)
         if "after" in self.how:
@@ -161,15 +178,20 @@ class Connection:
         topic = f.string()
         qos = flags >> 1 & 3
         mid = f.number() if qos else 0
+        if self.none:
+            f.skip_properties()
         self.publishes += 1
         payload = f.body.decode("utf-8", "replace")
         say(c=self.number, got="PUBLISH", n=self.publishes, mid=mid, topic=topic, qos=qos,
             retain=bool(flags & 1), dup=bool(flags & 8), payload=payload)
         if self.publishes > self.how.get("mute_after", float("inf")):
             self.mute = True
+        if topic.endswith(self.how.get("cut_topic", "\0")):
+            raise Gone("cut")
         withhold = self.how.get("withhold", [])
         if qos == 1 and withhold != "all" and self.publishes not in withhold:
-            self.send(PUBACK, struct.pack(">H", mid), mid=mid)
+            codes = [c for t, c in self.how.get("puback", {}).items() if topic.endswith(t)]
+            self.send(PUBACK, struct.pack(">H", mid) + bytes(codes), mid=mid)
         if self.publishes == self.how.get("cut_after"):
             raise Gone("cut")
 

@@ -1,4 +1,4 @@
-/* needs: bus/bus bus/sender bus/board bus/window bus/topic flow/queue flow/message flow/event flow/face flow/age base/err base/mem base/log base/redact base/url base/mono base/thread base/backoff base/when base/uuid fake:broker base/utf8 */
+/* needs: bus/bus bus/sender bus/board bus/window bus/topic bus/reason flow/queue flow/message flow/event flow/face flow/age base/err base/mem base/log base/redact base/url base/mono base/thread base/backoff base/when base/uuid fake:broker base/utf8 */
 #include "../fakes/fake_broker.h"
 #include "base/mono.h"
 #include "base/thread.h"
@@ -20,6 +20,7 @@
 
 struct rig {
     struct conf_mqtt conf;
+    struct conf_broker brokers[2];
     struct queue *messages, *acks, *commands;
     struct beat beat;
     struct bus *bus;
@@ -28,15 +29,20 @@ struct rig {
 static void begin(struct rig *r, const char *prefix)
 {
     memset(&fake_broker, 0, sizeof(fake_broker));
-    *r = (struct rig){.conf = {.host = (char *)"127.0.0.1",
-                              .port = 1,
-                              .prefix = (char *)prefix,
-                              .url_shown = (char *)"mqtt://127.0.0.1:1",
-                              .client_id = (char *)"faced-n"}};
+    *r = (struct rig){
+            .conf = {.n_brokers = 1, .prefix = (char *)prefix, .client_id = (char *)"faced-n"},
+            .brokers = {{.host = (char *)"127.0.0.1",
+                                .port = 1,
+                                .url_shown = (char *)"mqtt://127.0.0.1:1"},
+                    {.host = (char *)"127.0.0.1",
+                            .port = 2,
+                            .url_shown = (char *)"mqtt://127.0.0.1:2"}}};
+    r->conf.brokers = r->brokers;
     r->messages = queue_new(256, message_free, NULL, NULL);
     r->acks = queue_new(276, message_free, NULL, NULL);
     r->commands = queue_new(2, free, command_squeeze, NULL);
     r->bus = bus_new(&r->conf, "n", r->messages, r->acks, r->commands, &r->beat, NULL);
+    queue_on_put(r->messages, bus_ring, r->bus);
 }
 
 static void end(struct rig *r)

@@ -54,12 +54,17 @@ static void same_value(const struct conf_key *key, const void *a, const void *b)
     case KEY_DURATION:
     case KEY_SIZE: assert_int_equal(*(const int64_t *)pa, *(const int64_t *)pb); break;
     case KEY_NAME: assert_string_equal(pa, pb); break;
-    case KEY_BROKER: {
+    case KEY_BROKER:
+    case KEY_BROKERS: {
         const struct conf_mqtt *ma = (const void *)pa, *mb = (const void *)pb;
         assert_int_equal(ma->configured, mb->configured);
-        assert_int_equal(ma->port, mb->port);
-        if (ma->configured)
-            assert_string_equal(ma->host, mb->host);
+        assert_int_equal(ma->listed, mb->listed);
+        assert_int_equal(ma->n_brokers, mb->n_brokers);
+        for (int i = 0; i < ma->n_brokers; i++) {
+            assert_int_equal(ma->brokers[i].port, mb->brokers[i].port);
+            assert_int_equal(ma->brokers[i].tls, mb->brokers[i].tls);
+            assert_string_equal(ma->brokers[i].host, mb->brokers[i].host);
+        }
         break;
     }
     default: {
@@ -103,9 +108,12 @@ static void random_value(const struct conf_key *key, unsigned *seed, int nth, FI
     }
     case KEY_NAME: fprintf(to, "\"n-%d\"", nth); break;
     case KEY_ENUM: fprintf(to, "\"%s\"", key->words[rand_r(seed) & 1]); break;
+    case KEY_BROKERS: fputs("( ", to); /* fall through */
     case KEY_BROKER:
-        fprintf(to, "\"mqtt://%s:%d\"", rand_r(seed) & 1 ? "[::1]" : "host",
+        fprintf(to, "\"mqtts://%s:%d\"", rand_r(seed) & 1 ? "[::1]" : "host",
                 1 + rand_r(seed) % 65535);
+        if (key->type == KEY_BROKERS)
+            fputs(", \"mqtt://second\" )", to);
         break;
     case KEY_TOPIC: fputs("\"a/b\"", to); break;
     default: fprintf(to, "\"%s\"", texts[(size_t)rand_r(seed) % 6]); break;
@@ -114,6 +122,7 @@ static void random_value(const struct conf_key *key, unsigned *seed, int nth, FI
 
 static void section(const char *name, bool required, unsigned *seed, int nth, FILE *to)
 {
+    bool listed = rand_r(seed) & 1;
     for (size_t i = 0; i < conf_keys_count; i++) {
         const struct conf_key *key = &conf_keys[i];
         size_t n = schema_section_length(key);
@@ -121,7 +130,12 @@ static void section(const char *name, bool required, unsigned *seed, int nth, FI
             continue;
         if (strcmp(key->path, "cameras.max_face") == 0)
             continue; /* bound to the other one */
-        if (!(required && key->flags & KEY_REQUIRED) && rand_r(seed) % 3 == 0)
+        bool broker = key->type == KEY_BROKER || key->type == KEY_BROKERS;
+        if (broker && listed != (key->type == KEY_BROKERS))
+            continue; /* one of both */
+        bool pair =
+                strncmp(key->path, "mqtt.cert", 9) == 0 || strncmp(key->path, "mqtt.key", 8) == 0;
+        if (!(required && key->flags & KEY_REQUIRED) && !broker && !pair && rand_r(seed) % 3 == 0)
             continue;
         fprintf(to, " %s = ", schema_name(key));
         random_value(key, seed, nth, to);

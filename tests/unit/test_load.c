@@ -146,13 +146,38 @@ static void environment_names_the_models(void **state)
     assert_int_equal(unsetenv("FACED_MODELS"), 0);
 }
 
+static void several_brokers(void **state)
+{
+    (void)state;
+    struct conf *c = load("mqtt: { urls = ( \"mqtts://one.example\", \"mqtt://[::1]:1884\" );"
+                          " username = \"me\"; };" CAMERA,
+            0);
+    assert_true(c->mqtt.configured && c->mqtt.listed);
+    assert_int_equal(c->mqtt.n_brokers, 2);
+    assert_string_equal(c->mqtt.brokers[0].host, "one.example");
+    assert_int_equal(c->mqtt.brokers[0].port, 8883);
+    assert_true(c->mqtt.brokers[0].tls);
+    assert_string_equal(c->mqtt.brokers[0].url_shown, "mqtts://one.example");
+    assert_int_equal(c->mqtt.brokers[1].port, 1884);
+    assert_false(c->mqtt.brokers[1].tls);
+    assert_int_equal(c->mqtt.version, MQTT_AUTO);
+    conf_free(c);
+    c = load(
+            "mqtt: { urls = [ \"mqtt://one\", \"mqtt://two\" ]; version = \"3.1.1\"; };" CAMERA, 0);
+    assert_int_equal(c->mqtt.n_brokers, 2);
+    assert_int_equal(c->mqtt.version, MQTT_3_1_1);
+    conf_free(c);
+}
+
 static void the_brokers_url(void **state)
 {
     (void)state;
     struct conf *c = load("node = \"n\"; mqtt = { url = \"mqtt://broker.example\"; };" CAMERA, 0);
     assert_true(c->mqtt.configured);
-    assert_string_equal(c->mqtt.host, "broker.example");
-    assert_int_equal(c->mqtt.port, 1883);
+    assert_int_equal(c->mqtt.n_brokers, 1);
+    assert_string_equal(c->mqtt.brokers[0].host, "broker.example");
+    assert_int_equal(c->mqtt.brokers[0].port, 1883);
+    assert_false(c->mqtt.brokers[0].tls);
     assert_null(c->mqtt.username);
     assert_null(c->mqtt.password);
     assert_string_equal(c->mqtt.prefix, "faced");
@@ -165,11 +190,11 @@ static void the_brokers_url(void **state)
             "mqtt = { url = \"mqtt://me:p%40ss%2Fword@[2001:db8::1]:1884/\"; outbox_size = \"64K\";"
             "outbox_age = \"1m\"; prefix = \"a/b\"; };" CAMERA,
             0);
-    assert_string_equal(c->mqtt.host, "2001:db8::1");
-    assert_int_equal(c->mqtt.port, 1884);
+    assert_string_equal(c->mqtt.brokers[0].host, "2001:db8::1");
+    assert_int_equal(c->mqtt.brokers[0].port, 1884);
     assert_string_equal(c->mqtt.username, "me");
     assert_string_equal(c->mqtt.password, "p@ss/word");
-    assert_string_equal(c->mqtt.url_shown, "mqtt://me:***@[2001:db8::1]:1884/");
+    assert_string_equal(c->mqtt.brokers[0].url_shown, "mqtt://me:***@[2001:db8::1]:1884/");
     assert_int_equal(c->mqtt.outbox_size, 65536);
     char shown[64];
     redact_text(shown, sizeof(shown), "x p@ss/word y p%40ss%2Fword z");
@@ -240,10 +265,26 @@ static void every_error_is_one_sentence_with_its_place(void **state)
                     ":1: track.confirm: 5000000000 is out of range, 1 to 30"},
             {"mqtt: { prefix = \"x\"; };" CAMERA, ":1: mqtt: 'url' is missing"},
             {"mqtt: { url = \"localhost:1883\"; };" CAMERA,
-                    ":1: mqtt.url: a broker is written mqtt://HOST[:PORT]"},
-            {"mqtt: { url = \"mqtts://h\"; };" CAMERA,
-                    ":1: mqtt.url: mqtts:// is not supported yet: use mqtt:// to a broker on this "
-                    "host or on a network that you trust"},
+                    ":1: mqtt.url: a broker is written mqtt://HOST[:PORT] or mqtts://HOST[:PORT]"},
+            {"mqtt: { url = \"ws://h\"; };" CAMERA,
+                    ":1: mqtt.url: ws:// is not supported: a broker is written mqtt://HOST[:PORT] "
+                    "or mqtts://HOST[:PORT]"},
+            {"mqtt: { url = \"mqtt://h\"; urls = ( \"mqtt://i\" ); };" CAMERA,
+                    ":1: mqtt: 'url' or 'urls', not both"},
+            {"mqtt: { urls = ( ); };" CAMERA,
+                    ":1: mqtt.urls: the list is empty: give one broker or more"},
+            {"mqtt: { urls = ( \"mqtt://h\", 5 ); };" CAMERA,
+                    ":1: mqtt.urls: a string, \"mqtt://...\", is expected in the list"},
+            {"mqtt: { urls = ( \"mqtt://h\", \"mqtt://u:geheim@i\" ); };" CAMERA,
+                    ":1: mqtt.urls: brokers of a list share one login: give it as mqtt.username "
+                    "and mqtt.password"},
+            {"mqtt: { url = \"mqtt://h\"; ca_file = \"/ca\"; };" CAMERA,
+                    ":1: mqtt: 'ca_file', 'cert_file' and 'key_file' are for a broker at mqtts://, "
+                    "and there is none"},
+            {"mqtt: { url = \"mqtts://h\"; key_file = \"/k\"; };" CAMERA,
+                    ":1: mqtt: 'cert_file' and 'key_file' belong together: give both or none"},
+            {"mqtt: { url = \"mqtt://h\"; version = \"4\"; };" CAMERA,
+                    ":1: mqtt.version: '4' is not one of \"auto\", \"5\", \"3.1.1\""},
             {"mqtt: { url = \"mqtt://h/x\"; };" CAMERA,
                     ":1: mqtt.url: nothing comes after mqtt://HOST[:PORT]"},
             {"mqtt: { url = \"mqtt://u@h\"; username = \"v\"; };" CAMERA,
@@ -428,6 +469,7 @@ int main(void)
             cmocka_unit_test(defaults_are_filled_in),
             cmocka_unit_test(values_are_taken),
             cmocka_unit_test(environment_names_the_models),
+            cmocka_unit_test(several_brokers),
             cmocka_unit_test(the_brokers_url),
             cmocka_unit_test(every_error_is_one_sentence_with_its_place),
             cmocka_unit_test(cameras_urls),

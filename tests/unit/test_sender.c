@@ -1,4 +1,4 @@
-/* needs: bus/sender bus/board bus/window bus/topic flow/queue flow/message flow/event flow/face flow/age base/err base/mem base/log base/redact base/url base/mono base/thread base/when base/uuid fake:broker base/utf8 */
+/* needs: bus/sender bus/board bus/window bus/topic bus/reason flow/queue flow/message flow/event flow/face flow/age base/err base/mem base/log base/redact base/url base/mono base/thread base/when base/uuid fake:broker base/utf8 */
 #include "../fakes/fake_broker.h"
 #include "base/mono.h"
 #include "bus/sender.h"
@@ -106,7 +106,7 @@ static void the_board_comes_first(void **state)
     while (fake_broker.n < 61) {
         assert_int_equal(sender_send(r.sender, r.broker, true, 0, NULL), 0);
         assert_int_equal(broker_service(r.broker, POLLIN, 0, NULL), 0);
-        sender_collect(r.sender, r.broker);
+        assert_int_equal(sender_collect(r.sender, r.broker, NULL), 0);
     }
     assert_string_equal(fake_broker.sent[0].topic, "faced/n/status");
     for (int i = 0; i < 61; i++)
@@ -162,7 +162,7 @@ static void damaged_rows_are_passed_over(void **state)
     connect_to(&r);
     assert_int_equal(sender_send(r.sender, r.broker, true, 0, NULL), 0);
     assert_int_equal(broker_service(r.broker, POLLIN, 0, NULL), 0);
-    sender_collect(r.sender, r.broker);
+    assert_int_equal(sender_collect(r.sender, r.broker, NULL), 0);
     assert_int_equal(fake_broker.n, 2);
     assert_string_equal(fake_broker.sent[1].topic, "faced/n/m/5");
     assert_int_equal(queue_length(r.acks), 5);
@@ -216,7 +216,7 @@ static void random_life(void **state)
         int down = sender_send(r.sender, r.broker, true, 0, NULL);
         if (down == 0 && rand_r(&c.seed) % 2)
             down = broker_service(r.broker, POLLIN, 0, NULL);
-        sender_collect(r.sender, r.broker);
+        assert_int_equal(sender_collect(r.sender, r.broker, NULL), 0);
         void *item;
         bool moved = false;
         while (queue_take(r.acks, &item, 1, 0)) {
@@ -231,17 +231,193 @@ static void random_life(void **state)
         if (idle > 30)
             broker_close(r.broker);
         if (down < 0 || idle > 30) {
-            sender_cut(r.sender);
+            sender_cut(r.sender, false);
             idle = 0;
         }
     }
-    uint64_t sent, acked;
-    sender_counts(r.sender, &sent, &acked);
-    print_message("%d connections, %llu sent\n", fake_broker.connections, (unsigned long long)sent);
-    assert_int_equal(acked, N);
-    assert_in_range(sent, N, N + 20 * (uint64_t)fake_broker.connections);
+    struct sender_counts counts;
+    sender_counts(r.sender, &counts);
+    print_message("%d connections, %llu sent\n", fake_broker.connections,
+            (unsigned long long)counts.sent);
+    assert_int_equal(counts.acked, N);
+    assert_int_equal(counts.refused, 0);
+    assert_in_range(counts.sent, N, N + 20 * (uint64_t)fake_broker.connections);
     assert_in_range(fake_broker.most_in_flight, 2, 20);
     assert_int_equal(sender_left(r.sender), 0);
+    end(&r);
+}
+
+/* What the broker does with the message or state of this topic. */
+struct grudge {
+    const char *topic;
+    int verdict;
+};
+
+static int by_grudge(void *arg, const struct fake_sent *s)
+{
+    const struct grudge *g = arg;
+    return strcmp(s->topic, g->topic) == 0 ? g->verdict : FAKE_ACK;
+}
+
+/* Lives until all is answered; how many connections that took. */
+static int live(struct rig *r, int most)
+{
+    for (int i = 0; i < 1000 && fake_broker.connections <= most; i++) {
+        if (broker_state(r->broker) == BROKER_DOWN)
+            connect_to(r);
+        int down = sender_send(r->sender, r->broker, true, 0, NULL);
+        if (down == 0)
+            down = broker_service(r->broker, POLLIN, 0, NULL);
+        assert_int_equal(sender_collect(r->sender, r->broker, NULL), 0);
+        if (down < 0)
+            sender_cut(r->sender, true);
+        else if (sender_left(r->sender) == 0 && sender_settled(r->sender))
+            break;
+    }
+    return fake_broker.connections;
+}
+
+static int acks_of(struct rig *r)
+{
+    int n = 0;
+    void *item;
+    while (queue_take(r->acks, &item, 1, 0)) {
+        message_free(item);
+        n++;
+    }
+    return n;
+}
+
+static struct sender_counts counts_of(struct rig *r)
+{
+    struct sender_counts counts;
+    sender_counts(r->sender, &counts);
+    return counts;
+}
+
+static void a_refused_message_is_set_aside(void **state)
+{
+    (void)state;
+    struct rig r = begin();
+    struct grudge g = {"faced/n/m/3", FAKE_REFUSE};
+    fake_broker.verdict = by_grudge;
+    fake_broker.arg = &g;
+    for (uint64_t i = 1; i <= 8; i++)
+        put_plain(&r, i);
+    assert_int_equal(live(&r, 5), 1);
+    assert_int_equal(acks_of(&r), 8); /* its row goes as well */
+    assert_int_equal(counts_of(&r).acked, 7);
+    assert_int_equal(counts_of(&r).refused, 1);
+    end(&r);
+}
+
+/* Two cuts without progress, then one packet at a time, and the third cut tells which. */
+static void a_message_at_which_it_cuts_is_found(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at <= 8; at++) {
+        struct rig r = begin();
+        char topic[32];
+        (void)snprintf(topic, sizeof(topic), "faced/n/m/%d", (int)at);
+        struct grudge g = {topic, FAKE_CUT};
+        fake_broker.verdict = by_grudge;
+        fake_broker.arg = &g;
+        for (uint64_t i = 1; i <= 8; i++)
+            put_plain(&r, i);
+        /* Those before it are acknowledged on the way, which is progress. */
+        assert_in_range(live(&r, 10), 4, 5);
+        assert_int_equal(acks_of(&r), 8);
+        assert_int_equal(counts_of(&r).acked, 7);
+        assert_int_equal(counts_of(&r).refused, 1);
+        /* And then everything is as it was. */
+        g.verdict = FAKE_ACK;
+        fake_broker.most_in_flight = 0;
+        for (uint64_t i = 1; i <= 8; i++)
+            put_plain(&r, 10 + i);
+        live(&r, 10);
+        assert_true(fake_broker.most_in_flight > 1);
+        assert_int_equal(counts_of(&r).refused, 1);
+        end(&r);
+    }
+}
+
+static void a_state_that_is_refused_holds_up_nobody(void **state)
+{
+    (void)state;
+    static const int verdicts[] = {FAKE_REFUSE, FAKE_CUT};
+    for (int k = 0; k < 2; k++) {
+        struct rig r = begin();
+        struct grudge g = {"faced/n/door/count", verdicts[k]};
+        fake_broker.verdict = by_grudge;
+        fake_broker.arg = &g;
+        sender_set(r.sender, "door/count", "1", true);
+        sender_set(r.sender, "hall/count", "2", true);
+        put_plain(&r, 1);
+        assert_in_range(live(&r, 10), 1, 4);
+        assert_int_equal(acks_of(&r), 1);
+        assert_int_equal(counts_of(&r).refused, 1);
+        int sent = fake_broker.n;
+        broker_close(r.broker);
+        sender_cut(r.sender, true);
+        live(&r, 20);
+        for (int i = sent; i < fake_broker.n; i++)
+            assert_string_not_equal(fake_broker.sent[i].topic, g.topic); /* on no connection */
+        sender_set(r.sender, "door/count", "0", true); /* but another value may be taken */
+        g.verdict = FAKE_ACK;
+        live(&r, 20);
+        assert_string_equal(fake_broker.sent[fake_broker.n - 1].topic, g.topic);
+        end(&r);
+    }
+}
+
+/* A broker that is away, and one that falls silent, say nothing about any message. */
+static void other_ends_blame_nobody(void **state)
+{
+    (void)state;
+    struct rig r = begin();
+    fake_broker.verdict = withhold;
+    for (uint64_t i = 1; i <= 8; i++)
+        put_plain(&r, i);
+    for (int i = 0; i < 10; i++) {
+        connect_to(&r);
+        assert_int_equal(sender_send(r.sender, r.broker, true, 0, NULL), 0);
+        broker_close(r.broker);
+        sender_cut(r.sender, false);
+    }
+    fake_broker.verdict = NULL;
+    live(&r, 100);
+    assert_int_equal(acks_of(&r), 8);
+    assert_int_equal(counts_of(&r).acked, 8);
+    assert_int_equal(counts_of(&r).refused, 0);
+    end(&r);
+}
+
+/* Another bus begins with what this one has not delivered, in order. */
+static void inherited(void **state)
+{
+    (void)state;
+    struct rig r = begin();
+    fake_broker.verdict = withhold;
+    for (uint64_t i = 1; i <= 40; i++)
+        put_plain(&r, i);
+    connect_to(&r);
+    assert_int_equal(sender_send(r.sender, r.broker, true, 0, NULL), 0);
+    broker_close(r.broker);
+    sender_cut(r.sender, false);
+    struct sender *heir = sender_new("other/n", r.messages, r.acks);
+    sender_inherit(heir, r.sender);
+    assert_int_equal(sender_left(heir), 40);
+    sender_free(r.sender);
+    r.sender = heir;
+    fake_broker.verdict = NULL;
+    fake_broker.n = 0;
+    live(&r, 100);
+    assert_int_equal(acks_of(&r), 40);
+    for (int i = 0; i < 40; i++) {
+        char topic[32];
+        (void)snprintf(topic, sizeof(topic), "other/n/m/%d", i + 1);
+        assert_string_equal(fake_broker.sent[i].topic, topic);
+    }
     end(&r);
 }
 
@@ -253,6 +429,11 @@ int main(void)
             cmocka_unit_test(states_leave_half_of_the_line),
             cmocka_unit_test(damaged_rows_are_passed_over),
             cmocka_unit_test(random_life),
+            cmocka_unit_test(a_refused_message_is_set_aside),
+            cmocka_unit_test(a_message_at_which_it_cuts_is_found),
+            cmocka_unit_test(a_state_that_is_refused_holds_up_nobody),
+            cmocka_unit_test(other_ends_blame_nobody),
+            cmocka_unit_test(inherited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
