@@ -130,6 +130,8 @@ static void tell(const struct roster *r, struct entry *e, int64_t now_us)
         lane_stats(e->lane, &stats);
     struct told now = {status_word(r, e, &status, now_us), stats.people, status.enabled};
     bool first = !e->told.status;
+    if (first)
+        bus_introduce(r->bus, name_of(e), true);
     if (first || strcmp(now.status, e->told.status) != 0)
         say(r, name_of(e), "status", now.status);
     if (first || now.people != e->told.people) {
@@ -147,6 +149,13 @@ void roster_clear(struct roster *r, const char *camera)
     say(r, camera, "status", NULL);
     say(r, camera, "count", NULL);
     say(r, camera, "enabled/state", NULL);
+    bus_introduce(r->bus, camera, false);
+}
+
+void roster_hide(struct roster *r)
+{
+    for (int i = 0; i < r->n && r->bus; i++)
+        bus_introduce(r->bus, name_of(r->entries[i]), false);
 }
 
 void roster_tell(struct roster *r, struct bus *bus)

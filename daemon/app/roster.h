@@ -60,6 +60,9 @@ void roster_tell(struct roster *r, struct bus *bus);
 /* A camera that is not online for less than this is not announced. */
 void roster_patience(struct roster *r, int64_t down_after_us);
 
+/* Takes all cameras away from Home Assistant, where the present bus has introduced them. */
+void roster_hide(struct roster *r);
+
 /* Clears the topics of a camera that is not watched. */
 void roster_clear(struct roster *r, const char *camera);
 

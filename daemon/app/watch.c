@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NEVER_RAN_MS 1000 /* for workers that have had nothing to do yet */
 
@@ -205,6 +206,13 @@ static void take_step(struct watch *w, struct reader *reader, const struct plan_
         log_error("main", "camera '%s' is not watched: %s", name, err_name(r));
 }
 
+/* Would Home Assistant find its devices again, where it looked for them before? */
+static bool introduces_alike(const struct conf_mqtt *a, const struct conf_mqtt *b)
+{
+    return b->configured && a->discovery == b->discovery && a->discovery_prefix &&
+           b->discovery_prefix && strcmp(a->discovery_prefix, b->discovery_prefix) == 0;
+}
+
 int watch_change(struct watch *w, struct conf *conf, const struct plan *plan, struct err *e)
 {
     int r = plan->look ? change_pipeline(w, conf, e) : 0;
@@ -212,6 +220,8 @@ int watch_change(struct watch *w, struct conf *conf, const struct plan *plan, st
         return r;
     struct conf *old = w->conf;
     w->conf = conf_hold(conf);
+    if (plan->bus && !introduces_alike(&old->mqtt, &conf->mqtt))
+        roster_hide(w->roster);
     if (plan->bus) {
         roster_tell(w->roster, NULL);
         line_change(w->line, conf);

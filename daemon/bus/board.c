@@ -160,6 +160,14 @@ int board_any_in_flight(const struct board *b)
     return 0;
 }
 
+void board_again(struct board *b, const char *beginning)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (strncmp(b->notes[i].topic, beginning, strlen(beginning)) == 0)
+            b->notes[i].fresh = !b->notes[i].refused;
+    }
+}
+
 void board_cut(struct board *b)
 {
     for (size_t i = 0; i < b->n; i++) {

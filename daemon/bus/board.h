@@ -51,6 +51,9 @@ const char *board_refused(struct board *b, int mid);
 /* Any packet in flight; 0: none. */
 int board_any_in_flight(const struct board *b);
 
+/* All values whose topic begins with this are to be sent once more. */
+void board_again(struct board *b, const char *beginning);
+
 /* The connection broke: all is to be sent. */
 void board_cut(struct board *b);
 

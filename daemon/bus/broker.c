@@ -82,7 +82,7 @@ static void on_subscribe(struct mosquitto *mosq, void *arg, int mid, int n, cons
     (void)mosq;
     (void)mid;
     struct broker *b = arg;
-    b->deaf = n < 1 || granted[0] > 2;
+    b->deaf |= n < 1 || granted[0] > 2;
 }
 
 static void on_message(struct mosquitto *mosq, void *arg, const struct mosquitto_message *m)
@@ -292,7 +292,10 @@ static int connect_error(struct broker *b)
 static int welcome(struct broker *b)
 {
     b->state = BROKER_UP;
-    return mosquitto_subscribe(b->mosq, NULL, b->setup.filter, 1);
+    int rc = MOSQ_ERR_SUCCESS;
+    for (int i = 0; i < 2 && b->setup.filters[i] && rc == MOSQ_ERR_SUCCESS; i++)
+        rc = mosquitto_subscribe(b->mosq, NULL, b->setup.filters[i], 1);
+    return rc;
 }
 
 /* Reads, writes, looks after pings. A library's code. */
@@ -387,9 +390,10 @@ int broker_service(struct broker *b, short revents, int64_t now_us, struct err *
     if (b->deaf) {
         b->deaf = false;
         log_warn(TOPIC,
-                "the broker does not let us subscribe to %s: no camera can be switched over MQTT "
-                "until its rules allow it",
-                b->setup.filter);
+                "the broker does not let us subscribe to %s%s%s: no camera can be switched over "
+                "MQTT until its rules allow it",
+                b->setup.filters[0], b->setup.filters[1] ? " or " : "",
+                b->setup.filters[1] ? b->setup.filters[1] : "");
     }
     return 0;
 }

@@ -43,9 +43,9 @@ struct broker_setup {
     const struct conf_broker *at; /* which of them */
     const char *will_topic;       /* gets the retained will_payload when we vanish */
     const char *will_payload;
-    const char *filter; /* what we listen to */
-    int keepalive_s;    /* at least 5; a silent broker is noticed within twice of it */
-    int connect_ms;     /* from the open to the broker's answer */
+    const char *filters[2]; /* what we listen to; NULL: no more */
+    int keepalive_s;        /* at least 5; a silent broker is noticed within twice of it */
+    int connect_ms;         /* from the open to the broker's answer */
     void (*heard)(void *arg, const struct broker_message *m);
     void *arg;
 };

@@ -20,6 +20,7 @@
 #include "base/mono.h"
 #include "base/thread.h"
 #include "bus/broker.h"
+#include "bus/discovery.h"
 #include "bus/sender.h"
 #include "bus/topic.h"
 
@@ -64,7 +65,9 @@ struct bus {
     struct queue *messages, *commands;
     struct beat *beat;
     struct bus_options options;
+    const char *node;
     char *base, *status, *filter; /* topics */
+    char *assistant;              /* Home Assistant's status; NULL: it is not told of us */
     int wake;                     /* eventfd */
     pthread_t thread;
     bool started;
@@ -110,6 +113,11 @@ static void hear(void *arg, const struct broker_message *m)
 {
     struct bus *b = arg;
     struct command c;
+    if (b->assistant && strcmp(m->topic, b->assistant) == 0) {
+        if (m->size == 6 && memcmp(m->payload, "online", 6) == 0 && !m->retained)
+            sender_again(b->sender, b->conf->discovery_prefix);
+        return;
+    }
     /* A kept wish would switch the camera again at every connection, long after it was meant. */
     if (m->retained || !topic_is_enabled_set(b->base, m->topic, c.camera) ||
             !topic_on_off(m->payload, m->size, &c.enabled)) {
@@ -156,7 +164,9 @@ struct bus *bus_new(const struct conf_mqtt *conf, const char *node, struct queue
     o->ack_ms = o->ack_ms ? o->ack_ms : 60000;
     o->connect_ms = o->connect_ms ? o->connect_ms : 10000;
     o->drain_ms = o->drain_ms ? o->drain_ms : 2000;
+    b->node = node;
     b->base = topic_join(conf->prefix, node);
+    b->assistant = conf->discovery ? discovery_status(conf->discovery_prefix) : NULL;
     b->status = topic_join(b->base, "status");
     b->filter = topic_enabled_filter(b->base);
     b->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -170,7 +180,7 @@ struct bus *bus_new(const struct conf_mqtt *conf, const char *node, struct queue
     b->routes = mem_new((size_t)conf->n_brokers, sizeof(*b->routes));
     for (int i = 0; i < conf->n_brokers; i++)
         b->routes[i].broker = broker_new(&(struct broker_setup){conf, &conf->brokers[i], b->status,
-                "offline", b->filter, o->keepalive_s, o->connect_ms, hear, b});
+                "offline", {b->filter, b->assistant}, o->keepalive_s, o->connect_ms, hear, b});
     go_to(b, 0);
     return b;
 }
@@ -186,6 +196,7 @@ void bus_free(struct bus *b)
     pthread_mutex_destroy(&b->lock);
     if (b->wake >= 0)
         close(b->wake);
+    free(b->assistant);
     free(b->filter);
     free(b->status);
     free(b->base);
@@ -201,6 +212,18 @@ void bus_state(struct bus *b, const char *topic, const char *payload)
 {
     sender_set(b->sender, topic, payload, true);
     bus_ring(b);
+}
+
+void bus_introduce(struct bus *b, const char *camera, bool present)
+{
+    if (!b->conf->discovery)
+        return;
+    char *topic = discovery_topic(b->conf->discovery_prefix, b->node, camera);
+    char *payload = present ? discovery_payload(b->base, b->node, camera) : NULL;
+    sender_set_at(b->sender, topic, payload, true);
+    bus_ring(b);
+    free(payload);
+    free(topic);
 }
 
 void bus_news(struct bus *b, const char *topic, const char *payload)

@@ -54,8 +54,8 @@ struct bus *bus_new(const struct conf_mqtt *conf, const char *node, struct queue
  * (-EINVAL) and when there are no means for a thread. */
 int bus_start(struct bus *b, struct err *e);
 
-/* There is something in the messages queue. Any thread; never waits; void * so that a queue can call
- * it. */
+/* There is something in the messages queue. Any thread; never waits; void * so that a queue can
+ * call it. */
 void bus_ring(void *bus);
 
 /*
@@ -64,6 +64,10 @@ void bus_ring(void *bus);
  * Any thread, also before bus_start(); never waits.
  */
 void bus_state(struct bus *b, const char *topic, const char *payload);
+
+/* Tells Home Assistant that there is such a camera, or no more; nothing without mqtt.discovery. Sent
+ * again on each connection, and when Home Assistant has started. Any thread; never waits. */
+void bus_introduce(struct bus *b, const char *camera, bool present);
 
 /* The same for news that are not kept ("stats"): sent once; while there is no connection the newest
  * waits. */

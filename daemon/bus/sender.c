@@ -64,6 +64,20 @@ void sender_free(struct sender *s)
 
 void sender_set(struct sender *s, const char *topic, const char *payload, bool retained)
 {
+    char *whole = topic_join(s->base, topic);
+    sender_set_at(s, whole, payload, retained);
+    free(whole);
+}
+
+void sender_again(struct sender *s, const char *beginning)
+{
+    pthread_mutex_lock(&s->lock);
+    board_again(s->board, beginning);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void sender_set_at(struct sender *s, const char *topic, const char *payload, bool retained)
+{
     if (!topic_valid(topic)) {
         log_error(TOPIC, "no topic: '%.100s'", topic);
         return;
@@ -101,7 +115,7 @@ static void set_aside(struct sender *s, struct message *m, const char *why)
 static void state_refused(struct sender *s, const char *topic, const char *why)
 {
     s->refused++;
-    log_error(TOPIC, "the broker does not take '%.100s' below '%.100s': %s", topic, s->base, why);
+    log_error(TOPIC, "the broker does not take '%.200s': %s", topic, why);
 }
 
 static void board_answered(struct sender *s, int mid, int reason)
@@ -154,20 +168,19 @@ static int send_board(struct sender *s, struct broker *broker, int64_t now, stru
     int r = 0;
     bool more = true;
     while (more && r == 0) {
-        char *below = NULL, *payload = NULL;
+        char *topic = NULL, *payload = NULL;
         bool retained = false;
         pthread_mutex_lock(&s->lock);
         int mine = board_in_flight(s->board);
         int most = is_cautious(s) ? 1 : IN_FLIGHT;
         more = mine < BOARD_SHARE && mine + window_in_flight(s->window) < most &&
-               board_take(s->board, &below, &payload, &retained);
+               board_take(s->board, &topic, &payload, &retained);
         s->greeted |= !more && mine < (is_cautious(s) ? 1 : BOARD_SHARE);
         pthread_mutex_unlock(&s->lock);
         if (!more)
             break;
 
         int mid = 0;
-        char *topic = topic_join(s->base, below);
         r = broker_publish(broker, topic, payload, retained, &mid, e);
         pthread_mutex_lock(&s->lock);
         if (r == 0)
@@ -181,7 +194,6 @@ static int send_board(struct sender *s, struct broker *broker, int64_t now, stru
         }
         free(topic);
         free(payload);
-        free(below);
     }
     return r;
 }

@@ -17,10 +17,11 @@
  *
  * What the broker refuses holds up nothing: by MQTT 5 it says so, and the packet is set aside. By
  * 3.1.1 it can only cut the connection; after two cuts without progress one packet is in flight at
- * a time, and the one at which it cuts again is set aside. A message that is set aside is taken for
- * delivered and counted; receivers see the gap in the numbers.
+ * a time, and the one at which it cuts again is set aside. A message that is set aside is taken
+ * for delivered and counted; receivers see the gap in the numbers.
  *
- * Threads: sender_set(), sender_counts() from any; all else from the one that owns the broker.
+ * Threads: sender_set...(), sender_again() and sender_counts() from any; all else from the one that
+ * owns the broker.
  */
 struct sender;
 
@@ -28,8 +29,12 @@ struct sender;
 struct sender *sender_new(const char *base, struct queue *messages, struct queue *acks);
 void sender_free(struct sender *s); /* NULL is fine */
 
-/* See board_set(). */
+/* See board_set(). The topic is below base; sender_set_at() takes a whole one. */
 void sender_set(struct sender *s, const char *topic, const char *payload, bool retained);
+void sender_set_at(struct sender *s, const char *topic, const char *payload, bool retained);
+
+/* See board_again(). */
+void sender_again(struct sender *s, const char *beginning);
 
 /* Begins with what the other has taken and the broker does not have; both are at rest. */
 void sender_inherit(struct sender *s, struct sender *other);

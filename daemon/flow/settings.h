@@ -63,6 +63,8 @@ struct conf_mqtt {
     char *prefix;
     char *username, *password; /* NULL: none */
     char *client_id;
+    bool discovery; /* by Home Assistant */
+    char *discovery_prefix;
     int64_t outbox_age_us;
     int64_t outbox_size;          /* bytes */
     int64_t camera_down_after_us; /* shorter absences are not announced */

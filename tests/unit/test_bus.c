@@ -1,4 +1,4 @@
-/* needs: bus/bus bus/sender bus/board bus/window bus/topic bus/reason flow/queue flow/message flow/event flow/face flow/age base/err base/mem base/log base/redact base/url base/mono base/thread base/backoff base/when base/uuid fake:broker base/utf8 */
+/* needs: bus/bus bus/sender bus/board bus/window bus/topic bus/reason bus/discovery flow/queue flow/message flow/event flow/face flow/age base/err base/mem base/log base/redact base/url base/mono base/thread base/backoff base/when base/uuid fake:broker base/utf8 */
 #include "../fakes/fake_broker.h"
 #include "base/mono.h"
 #include "base/thread.h"
