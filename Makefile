@@ -107,12 +107,15 @@ CHECK = LSAN_OPTIONS=suppressions=$(CURDIR)/tests/tools/lsan.supp:print_suppress
 tests: $(TESTS)
 
 # The gate for every commit: under a minute.
-quick: layers style golden-check $(TESTS)
+quick: layers style golden-check man $(TESTS)
 	@$(CHECK) --unit $(TESTS)
 
 # Recorded detections in, expected events out; `make golden` rewrites them for a review.
 golden-check: $(B)/replay ; @sh tests/tools/golden.sh $<
 golden: $(B)/replay ; @sh tests/tools/golden.sh $< --rewrite
+
+# Pages, completion and programs are of one mind.
+man: all $(OUT)/keys ; @$(PYTHON) tests/tools/check_docs.py $(OUT)
 
 layers: ; @sh tests/tools/check-layers.sh
 style:  ; @sh tests/tools/check-style.sh
@@ -121,7 +124,7 @@ style:  ; @sh tests/tools/check-style.sh
 # no model is still run.
 check:
 	@sh tests/tools/deps.sh build models demo check
-	@$(MAKE) --no-print-directory layers style all tests tools golden-check WERROR=-Werror
+	@$(MAKE) --no-print-directory layers style all tests tools golden-check man WERROR=-Werror
 	@$(MAKE) --no-print-directory scenarios
 
 scenarios:
@@ -203,7 +206,7 @@ check-system: deb tools clips
 
 clean: ; rm -rf $(OUT)
 
-.PHONY: all tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench demo golden golden-check install install-models uninstall deb check-system clean
+.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench demo golden golden-check install install-models uninstall deb check-system clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d) \

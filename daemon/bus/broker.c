@@ -121,7 +121,7 @@ bool broker_is_version_5(const struct broker *b)
     return b->setup.conf->version == MQTT_5 || (b->setup.conf->version == MQTT_AUTO && !b->older);
 }
 
-/* A client that remembers nothing of the connection before. A library's code; MOSQ_ERR_TLS: in e. */
+/* A client that remembers nothing of the connection before. A library code; MOSQ_ERR_TLS: in e. */
 static int begin_anew(struct broker *b, struct err *e)
 {
     const struct conf_mqtt *c = b->setup.conf;

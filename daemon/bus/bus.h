@@ -65,8 +65,8 @@ void bus_ring(void *bus);
  */
 void bus_state(struct bus *b, const char *topic, const char *payload);
 
-/* Tells Home Assistant that there is such a camera, or no more; nothing without mqtt.discovery. Sent
- * again on each connection, and when Home Assistant has started. Any thread; never waits. */
+/* Tells Home Assistant that there is such a camera, or no more; nothing without mqtt.discovery.
+ * Sent again on each connection, and when Home Assistant has started. Any thread; never waits. */
 void bus_introduce(struct bus *b, const char *camera, bool present);
 
 /* The same for news that are not kept ("stats"): sent once; while there is no connection the newest

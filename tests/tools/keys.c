@@ -1,12 +1,15 @@
 /*
- * Prints the table of configuration keys for who compares the manual page with it: path, type,
+ * Prints what the manual pages are compared with. The table of configuration keys: path, type,
  * default, smallest and largest value, words, meaning, and why a reload cannot change it, by tabs.
+ * With an argument, a message.
  */
 #include "base/when.h"
 #include "conf/schema.h"
 #include "conf/value.h"
+#include "flow/event.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *const types[KEY_TYPE_COUNT] = {
         [KEY_STRING] = "string",
@@ -36,8 +39,22 @@ static void print_bound(const struct conf_key *key, double bound)
     printf("\t%s", text);
 }
 
-int main(void)
+static int print_message(void)
 {
+    struct event *ev = event_new(EVENT_END, "door");
+    const struct envelope env = {"epoch", "node", 1};
+    char *json = event_json(ev, &env);
+    puts(json);
+    free(json);
+    event_free(ev);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    if (argc > 1)
+        return print_message();
     for (size_t i = 0; i < conf_keys_count; i++) {
         const struct conf_key *key = &conf_keys[i];
         printf("%s\t%s\t%s", key->path, types[key->type], key->fallback ? key->fallback : "");
