@@ -18,9 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MODE           0640 /* ages and whereabouts of people: not for everybody */
-#define BUSY_MS        1000 /* somebody with sqlite3 at the console */
-#define CHECK_UP_TO    (INT64_C(64) << 20)
+#define MODE           0640                /* ages and whereabouts of people: not for everybody */
+#define BUSY_MS        1000                /* somebody with sqlite3 at the console */
+#define QUICK_UP_TO    (INT64_C(64) << 20) /* to read or write such a file takes no time */
 #define WAL_KEPT_BYTES "67108864"
 
 /* "the directory that holds it" as a sentence needs it. */
@@ -151,7 +151,7 @@ static bool was_unclean(const char *path)
 static int look_through(const char *path, struct sqlite3 *db, struct err *e)
 {
     struct stat st;
-    if (stat(path, &st) < 0 || st.st_size > CHECK_UP_TO)
+    if (stat(path, &st) < 0 || st.st_size > QUICK_UP_TO)
         return 0;
     sqlite3_stmt *check = NULL;
     int rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &check, NULL);
@@ -166,10 +166,40 @@ static int look_through(const char *path, struct sqlite3 *db, struct err *e)
     return r;
 }
 
+/*
+ * A database of schema version 1 cannot give back space. A small one is written anew, so that it
+ * can; a large one waits for `facectl prune` without a daemon, and its free pages are used again
+ * until then.
+ */
+static void learn_to_shrink(const char *path, struct sqlite3 *db)
+{
+    struct stat st;
+    int64_t mode = 0;
+    if (sql_integer(db, "PRAGMA auto_vacuum", &mode) != SQLITE_OK || mode != 0)
+        return;
+    if (stat(path, &st) == 0 && st.st_size > QUICK_UP_TO)
+        log_info("store",
+                "database '%s' was begun by an older faced and cannot give back space: `facectl "
+                "prune` while faced is stopped writes it anew",
+                path);
+    else if (dbfile_rewrite(db) < 0)
+        log_debug("store", "database '%s' could not be written anew", path);
+}
+
+int dbfile_rewrite(struct sqlite3 *db)
+{
+    return schema_errno(sql_exec(db, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM"));
+}
+
+/*
+ * What is deleted is overwritten at once, so that to erase somebody needs no search for copies of
+ * him in the free space of the file.
+ */
 static int configure(struct sqlite3 *db, struct err *e)
 {
-    int rc = sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                          "PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = " WAL_KEPT_BYTES);
+    int rc = sql_exec(db,
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+            "PRAGMA secure_delete = ON; PRAGMA journal_size_limit = " WAL_KEPT_BYTES);
     return rc == SQLITE_OK ? 0 : fail(db, rc, e);
 }
 
@@ -219,12 +249,17 @@ static int open_once(const char *path, struct sqlite3 **ret_db, struct err *e)
     rc = sql_integer(db, "PRAGMA user_version", &version);
     if (rc != SQLITE_OK)
         r = fail(db, rc, e);
-    if (r == 0)
+    if (r == 0) {
+        (void)sql_exec(
+                db, "PRAGMA auto_vacuum = INCREMENTAL"); /* means a file that is still empty */
         r = schema_bring(db, e);
+    }
     if (r == 0)
         r = configure(db, e);
     if (r == 0 && unclean)
         r = look_through(path, db, e);
+    if (r == 0)
+        learn_to_shrink(path, db);
 out:
     if (r < 0) {
         sqlite3_close(db);

@@ -23,3 +23,7 @@ int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e);
 
 /* Moves the file aside; for damage that is met later, after the connection was closed. */
 int dbfile_set_aside(const char *path, const char *why, struct err *e);
+
+/* Writes the whole file anew, without what was deleted, and able to shrink from then on. Needs the
+ * same room again for a while. 0 or a negative errno. */
+int dbfile_rewrite(struct sqlite3 *db);

@@ -18,7 +18,7 @@ struct outbox {
 };
 
 static const char supersede_text[] =
-        "DELETE FROM outbox WHERE record = ? AND msg IS NULL AND type = 'update' RETURNING bytes";
+        "DELETE FROM outbox WHERE record = ? AND +msg IS NULL AND type = 'update' RETURNING bytes";
 static const char insert_text[] =
         "INSERT INTO outbox(type, record, topic, json, bytes, decided_us, decided_boot_us, boot)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)";

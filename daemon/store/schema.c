@@ -112,7 +112,49 @@ static int to_version_1(struct sqlite3 *db)
     return rc ? rc : sql_exec(db, text);
 }
 
-static schema_step *const steps_here[SCHEMA_VERSION] = {to_version_1};
+/*
+ * quarters: sums by quarter of an hour of UTC, into which every local hour and day divides. What is
+ * not known is '' there and not NULL, since NULLs are never equal to one another in a key. They
+ * hold nothing of a single person, and outlive the records that they sum up.
+ *
+ * Every ended record has a seq, and next_seq - 1 of them were given: so many are there, or were
+ * removed.
+ */
+static const char version_2[] =
+        "ALTER TABLE meta ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE meta ADD COLUMN records_removed INTEGER NOT NULL DEFAULT 0;"
+        "UPDATE meta SET records_removed ="
+        " next_seq - 1 - (SELECT count(*) FROM record WHERE seq IS NOT NULL);"
+
+        "CREATE TABLE quarters ("
+        " start_us INTEGER NOT NULL," /* of the quarter, in which its people came */
+        " camera TEXT NOT NULL,"
+        " age_range TEXT NOT NULL,"
+        " gender TEXT NOT NULL,"
+        " people INTEGER NOT NULL,"
+        " stay_us INTEGER NOT NULL,"
+        " PRIMARY KEY (start_us, camera, age_range, gender)) WITHOUT ROWID;"
+        "INSERT INTO quarters SELECT start_us - start_us % 900000000 AS quarter, camera,"
+        " coalesce(age_range, ''), coalesce(gender, ''), count(*), sum(last_us - start_us)"
+        " FROM record WHERE end_reason IS NOT NULL GROUP BY 1, 2, 3, 4;"
+
+        "CREATE TABLE crops ("
+        " id TEXT PRIMARY KEY," /* the record's */
+        " file TEXT NOT NULL,"  /* in the directory beside the database */
+        " bytes INTEGER,"
+        " made_us INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE INDEX crops_made ON crops(made_us);"
+
+        "CREATE INDEX record_end ON record(last_us) WHERE end_reason IS NOT NULL;"
+        "DROP INDEX outbox_update;"
+        "CREATE INDEX outbox_record ON outbox(record);";
+
+static int to_version_2(struct sqlite3 *db)
+{
+    return sql_exec(db, version_2);
+}
+
+static schema_step *const steps_here[SCHEMA_VERSION] = {to_version_1, to_version_2};
 
 int schema_errno(int rc)
 {
@@ -224,7 +266,7 @@ int meta_read(struct sqlite3 *db, struct meta *ret_m)
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(db,
             "SELECT epoch, next_seq, next_msg, outbox_rows, outbox_bytes, messages_dropped,"
-            " records_lost, lost_from_us, lost_to_us FROM meta",
+            " records_lost, lost_from_us, lost_to_us, records_removed, copied FROM meta",
             -1, &st, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(st);
@@ -232,10 +274,11 @@ int meta_read(struct sqlite3 *db, struct meta *ret_m)
         const char *epoch = (const char *)sqlite3_column_text(st, 0);
         int64_t *const to[] = {&ret_m->next_seq, &ret_m->next_msg, &ret_m->outbox_rows,
                 &ret_m->outbox_bytes, &ret_m->messages_dropped, &ret_m->records_lost,
-                &ret_m->lost_from_us, &ret_m->lost_to_us};
+                &ret_m->lost_from_us, &ret_m->lost_to_us, &ret_m->records_removed};
         (void)snprintf(ret_m->epoch, sizeof(ret_m->epoch), "%s", epoch ? epoch : "");
         for (int i = 0; i < (int)(sizeof(to) / sizeof(to[0])); i++)
             *to[i] = sqlite3_column_int64(st, i + 1);
+        ret_m->copied = sqlite3_column_int(st, 10) != 0;
         rc = SQLITE_OK;
     } else if (rc == SQLITE_DONE) {
         rc = SQLITE_CORRUPT;
@@ -249,11 +292,13 @@ int meta_write(struct sqlite3 *db, const struct meta *m)
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(db,
             "UPDATE meta SET next_seq = ?, next_msg = ?, outbox_rows = ?, outbox_bytes = ?,"
-            " messages_dropped = ?, records_lost = ?, lost_from_us = ?, lost_to_us = ?",
+            " messages_dropped = ?, records_lost = ?, lost_from_us = ?, lost_to_us = ?,"
+            " records_removed = ?",
             -1, &st, NULL);
     if (rc == SQLITE_OK)
-        rc = sql_bind(st, "iiiiiiii", m->next_seq, m->next_msg, m->outbox_rows, m->outbox_bytes,
-                m->messages_dropped, m->records_lost, m->lost_from_us, m->lost_to_us);
+        rc = sql_bind(st, "iiiiiiiii", m->next_seq, m->next_msg, m->outbox_rows, m->outbox_bytes,
+                m->messages_dropped, m->records_lost, m->lost_from_us, m->lost_to_us,
+                m->records_removed);
     if (rc == SQLITE_OK)
         rc = sql_run(st);
     sqlite3_finalize(st);

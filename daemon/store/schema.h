@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/uuid.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -14,7 +15,7 @@
  * scripts read the views `faces`, `observations`, `cameras` and the table `outbox`
  * (faced-events(7)), which keep their columns over the versions.
  */
-#define SCHEMA_VERSION        1
+#define SCHEMA_VERSION        2
 #define SCHEMA_APPLICATION_ID 0x66616365 /* "face": tells our files from other SQLite databases */
 
 struct sqlite3;
@@ -44,6 +45,8 @@ struct meta {
     int64_t messages_dropped;          /* by the bounds of the outbox, ever */
     int64_t records_lost;              /* by a store that did not keep up, ever */
     int64_t lost_from_us, lost_to_us;  /* from the first to the last sighting of those; 0: none */
+    int64_t records_removed;           /* ended ones, by retention or erase, ever */
+    bool copied;                       /* `facectl backup` made it: to begin a new epoch */
 };
 
 int meta_read(struct sqlite3 *db, struct meta *ret_m);

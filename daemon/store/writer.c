@@ -3,8 +3,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
+#include "store/copy.h"
 #include "store/dbfile.h"
 #include "store/outbox.h"
+#include "store/quarters.h"
 #include "store/record.h"
 #include "store/sql.h"
 
@@ -19,6 +21,7 @@ struct writer {
     int lock_fd;
     struct sqlite3 *db; /* NULL: damaged and moved aside, the next not yet begun */
     struct records *records;
+    struct quarters *quarters;
     struct outbox *outbox;
     struct meta meta;  /* as committed */
     int64_t last_row;  /* of the outbox, that was handed out in this process */
@@ -41,9 +44,11 @@ static int write_record(struct writer *w, struct meta *m, const struct event *ev
     int rc = records_write(w->records, ev, seq, &changed);
     if (rc != SQLITE_OK || !changed)
         return rc;
-    if (ev->type == EVENT_END)
+    if (ev->type == EVENT_END) {
         m->next_seq++;
-    return w->options->mqtt ? outbox_put(w->outbox, m, ev, seq) : SQLITE_OK;
+        rc = quarters_add(w->quarters, ev->record.id);
+    }
+    return rc == SQLITE_OK && w->options->mqtt ? outbox_put(w->outbox, m, ev, seq) : rc;
 }
 
 static int write_event(struct writer *w, struct meta *m, const struct event *ev)
@@ -138,9 +143,11 @@ static int transact(struct writer *w, struct batch *b)
 static void detach(struct writer *w)
 {
     records_close(w->records);
+    quarters_close(w->quarters);
     outbox_close(w->outbox);
     sqlite3_close(w->db);
     w->records = NULL;
+    w->quarters = NULL;
     w->outbox = NULL;
     w->db = NULL;
 }
@@ -154,9 +161,13 @@ static int attach(struct writer *w, struct err *e)
     const struct outbox_bounds bounds = {o->outbox_age_us, o->outbox_size};
     int rc = records_open(&w->records, w->db, o->node);
     if (rc == SQLITE_OK)
+        rc = quarters_open(&w->quarters, w->db);
+    if (rc == SQLITE_OK)
         rc = outbox_open(&w->outbox, w->db, o->node, &bounds);
     if (rc == SQLITE_OK)
         rc = meta_read(w->db, &w->meta);
+    if (rc == SQLITE_OK && w->meta.copied)
+        rc = copy_begin(w->db, &w->meta);
     if (rc == SQLITE_OK && w->was_replaced)
         rc = outbox_begin_after(w->db, w->last_row);
     if (rc == SQLITE_OK) {

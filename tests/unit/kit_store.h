@@ -7,6 +7,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -61,6 +62,20 @@ KIT void kit_write(const char *path, const void *bytes, size_t n)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, bytes, n), n);
     close(fd);
+}
+
+KIT void kit_copy(const char *from, const char *to)
+{
+    int fd = open(from, O_RDONLY);
+    assert_true(fd >= 0);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    char *bytes = malloc((size_t)st.st_size);
+    assert_non_null(bytes);
+    assert_int_equal(read(fd, bytes, (size_t)st.st_size), st.st_size);
+    close(fd);
+    kit_write(to, bytes, (size_t)st.st_size);
+    free(bytes);
 }
 
 /* Files in the directory whose names contain this. */
@@ -139,6 +154,33 @@ KIT void kit_assert_text(const char *path, const char *question, const char *exp
     assert_non_null(s);
     assert_string_equal(s, expected);
     free(s);
+}
+
+/*
+ * No statement that this connection keeps prepared may read a whole table that grows: what SQLite
+ * says it would do is looked at. But the outbox in the order of its rows, which is asked for its
+ * first ones only.
+ */
+KIT void kit_assert_plans(sqlite3 *db)
+{
+    int looked = 0;
+    for (sqlite3_stmt *st = sqlite3_next_stmt(db, NULL); st; st = sqlite3_next_stmt(db, st)) {
+        char *question = NULL;
+        sqlite3_stmt *plan = NULL;
+        assert_true(asprintf(&question, "EXPLAIN QUERY PLAN %s", sqlite3_sql(st)) > 0);
+        assert_int_equal(sqlite3_prepare_v2(db, question, -1, &plan, NULL), SQLITE_OK);
+        while (sqlite3_step(plan) == SQLITE_ROW) {
+            const char *step = (const char *)sqlite3_column_text(plan, 3);
+            bool scan = strncmp(step, "SCAN ", 5) == 0 && !strstr(step, "USING") &&
+                        strcmp(step, "SCAN CONSTANT ROW") != 0 && strcmp(step, "SCAN outbox") != 0;
+            if (scan || strstr(step, "TEMP B-TREE"))
+                fail_msg("%s: %s", sqlite3_sql(st), step);
+        }
+        looked++;
+        sqlite3_finalize(plan);
+        free(question);
+    }
+    assert_true(looked > 0);
 }
 
 KIT unsigned kit_seed(void)

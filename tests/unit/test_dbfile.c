@@ -41,6 +41,42 @@ static void every_commit_is_synced(void **state)
     kit_remove(dir);
 }
 
+static void what_is_deleted_is_overwritten_and_its_room_given_back(void **state)
+{
+    (void)state;
+    char *dir = kit_dir();
+    sqlite3 *db = NULL;
+    int64_t value = 0;
+    assert_int_equal(dbfile_open(kit_path(dir, "faced.db"), &db, NULL), 0);
+    assert_int_equal(sql_integer(db, "PRAGMA secure_delete", &value), SQLITE_OK);
+    assert_int_equal(value, 1);
+    assert_int_equal(sql_integer(db, "PRAGMA auto_vacuum", &value), SQLITE_OK);
+    assert_int_equal(value, 2); /* INCREMENTAL */
+    sqlite3_close(db);
+    kit_remove(dir);
+}
+
+static void a_small_old_database_learns_to_shrink(void **state)
+{
+    (void)state;
+    char *dir = kit_dir();
+    const char *path = kit_path(dir, "faced.db");
+    kit_copy("tests/data/faced-schema-1.db", path);
+    assert_int_equal(kit_integer(path, "PRAGMA auto_vacuum"), 0);
+    sqlite3 *db = NULL;
+    struct err e = {0};
+    assert_int_equal(dbfile_open(path, &db, &e), 0);
+    sqlite3_close(db);
+    assert_int_equal(kit_integer(path, "PRAGMA auto_vacuum"), 2);
+    assert_int_equal(kit_integer(path, "PRAGMA user_version"), SCHEMA_VERSION);
+    assert_int_equal(kit_integer(path, "PRAGMA application_id"), SCHEMA_APPLICATION_ID);
+    kit_assert_text(path, "PRAGMA journal_mode", "wal");
+    kit_assert_text(path, "PRAGMA integrity_check", "ok");
+    assert_int_equal(kit_integer(path, "SELECT count(*) FROM faces"), 36);
+    assert_int_equal(kit_count_files(dir, "damaged"), 0);
+    kit_remove(dir);
+}
+
 static void a_second_daemon_is_refused_by_name(void **state)
 {
     (void)state;
@@ -201,6 +237,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(a_new_file_is_made_in_wal_and_for_its_group),
             cmocka_unit_test(every_commit_is_synced),
+            cmocka_unit_test(what_is_deleted_is_overwritten_and_its_room_given_back),
+            cmocka_unit_test(a_small_old_database_learns_to_shrink),
             cmocka_unit_test(a_second_daemon_is_refused_by_name),
             cmocka_unit_test(a_path_that_cannot_be_is_refused_with_the_way_out),
             cmocka_unit_test(without_permission_there_is_a_sentence),

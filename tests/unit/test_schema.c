@@ -100,6 +100,78 @@ static void every_database_has_its_own_epoch(void **state)
     sqlite3_close(two);
 }
 
+/* ---- upgrades of what older versions wrote ---- */
+
+#define VERSION_1 "tests/data/faced-schema-1.db" /* tests run from the top of the source tree */
+
+static sqlite3 *open_copy_of(const char *file, char **ret_dir)
+{
+    *ret_dir = kit_dir();
+    const char *path = kit_path(*ret_dir, "faced.db");
+    kit_copy(file, path);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    return db;
+}
+
+static int64_t integer(sqlite3 *db, const char *question)
+{
+    int64_t v = -1;
+    assert_int_equal(sql_integer(db, question, &v), SQLITE_OK);
+    return v;
+}
+
+static void version_1_becomes_the_present_and_keeps_what_it_knows(void **state)
+{
+    (void)state;
+    char *dir;
+    sqlite3 *db = open_copy_of(VERSION_1, &dir);
+    struct err e = {0};
+    assert_int_equal(integer(db, "PRAGMA user_version"), 1);
+    int64_t outbox = integer(db, "SELECT outbox_rows FROM meta");
+    assert_int_equal(schema_bring(db, &e), 0);
+    assert_int_equal(integer(db, "PRAGMA user_version"), SCHEMA_VERSION);
+    assert_int_equal(schema_check(db, &e), 0);
+
+    assert_int_equal(integer(db, "SELECT count(*) FROM faces"), 36);
+    assert_int_equal(integer(db, "SELECT count(*) FROM observations"), 515);
+    assert_int_equal(integer(db, "SELECT count(*) FROM cameras"), 4);
+    assert_int_equal(integer(db, "SELECT count(*) FROM outbox"), outbox);
+    struct meta m;
+    assert_int_equal(meta_read(db, &m), SQLITE_OK);
+    assert_int_equal(m.next_seq, 34);
+    assert_int_equal(m.next_msg, 65);
+    assert_int_equal(m.records_removed, 0);
+    assert_false(m.copied);
+    sqlite3_stmt *st = NULL;
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(st, 0), "ok");
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    kit_remove(dir);
+}
+
+static void version_2_sums_up_those_who_had_left(void **state)
+{
+    (void)state;
+    char *dir;
+    sqlite3 *db = open_copy_of(VERSION_1, &dir);
+    assert_int_equal(schema_bring(db, NULL), 0);
+    assert_int_equal(integer(db, "SELECT sum(people) FROM quarters"), 33);
+    assert_int_equal(integer(db, "SELECT sum(stay_us) FROM quarters"),
+            integer(db, "SELECT sum(end_us - start_us) FROM faces"));
+    assert_int_equal(integer(db, "SELECT count(*) FROM quarters WHERE start_us % 900000000"), 0);
+    assert_int_equal(integer(db, "SELECT sum(people) FROM quarters WHERE gender = 'male'"), 2);
+    assert_int_equal(integer(db, "SELECT sum(people) FROM quarters WHERE age_range = '25-32'"), 2);
+    assert_int_equal(
+            integer(db, "SELECT sum(people) FROM quarters WHERE gender = '' AND age_range = ''"),
+            integer(db, "SELECT count(*) FROM faces WHERE gender IS NULL AND age_range IS NULL"
+                        " AND end_us"));
+    sqlite3_close(db);
+    kit_remove(dir);
+}
+
 /* ---- upgrades, with steps of a future and of a past ---- */
 
 static int first(struct sqlite3 *db)
@@ -117,13 +189,6 @@ static int third_breaks_half_way(struct sqlite3 *db)
 {
     int rc = sql_exec(db, "UPDATE t SET b = 99");
     return rc == SQLITE_OK ? sql_exec(db, "UPDATE missing SET x = 1") : rc;
-}
-
-static int64_t integer(sqlite3 *db, const char *question)
-{
-    int64_t v = -1;
-    assert_int_equal(sql_integer(db, question, &v), SQLITE_OK);
-    return v;
 }
 
 static void an_older_one_takes_only_the_steps_it_lacks(void **state)
@@ -156,7 +221,7 @@ static void a_newer_one_is_refused_and_left_alone(void **state)
     assert_int_equal(sql_exec(db, "PRAGMA user_version = 7"), SQLITE_OK);
     assert_int_equal(schema_bring(db, &e), -EINVAL);
     assert_string_equal(e.text,
-            "it was written by a newer faced (schema version 7, this one knows 1): install that "
+            "it was written by a newer faced (schema version 7, this one knows 2): install that "
             "one, or name another file in database.path");
     assert_int_equal(schema_check(db, &e), -EINVAL);
     assert_int_equal(integer(db, "PRAGMA user_version"), 7);
@@ -181,6 +246,8 @@ int main(void)
             cmocka_unit_test(the_views_have_the_columns_of_the_contract),
             cmocka_unit_test(a_time_is_cut_to_the_millisecond_never_rounded_up),
             cmocka_unit_test(every_database_has_its_own_epoch),
+            cmocka_unit_test(version_1_becomes_the_present_and_keeps_what_it_knows),
+            cmocka_unit_test(version_2_sums_up_those_who_had_left),
             cmocka_unit_test(an_older_one_takes_only_the_steps_it_lacks),
             cmocka_unit_test(a_newer_one_is_refused_and_left_alone),
             cmocka_unit_test(another_programs_database_is_refused),
