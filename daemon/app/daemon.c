@@ -89,10 +89,10 @@ static int open_store(struct daemon *d, struct err *e)
     struct store_options options = {
             .path = conf->database.path,
             .node = conf->node,
-            .observations = conf->database.observations,
-            .mqtt = conf->mqtt.configured,
-            .outbox_age_us = conf->mqtt.outbox_age_us,
-            .outbox_size = conf->mqtt.outbox_size,
+            .settings.observations = conf->database.observations,
+            .settings.mqtt = conf->mqtt.configured,
+            .settings.outbox_age_us = conf->mqtt.outbox_age_us,
+            .settings.outbox_size = conf->mqtt.outbox_size,
             .loss = &d->loss,
     };
     d->store = store_open(&options, e);

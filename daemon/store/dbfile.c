@@ -70,6 +70,9 @@ static int lock(const char *path, struct err *e)
     free(name);
     if (fd < 0)
         return cannot_write(path, code, e);
+    /* Made by root, for facectl: the daemon must be able to open it. */
+    if (geteuid() == 0 && stat(path, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
+        log_debug("store", "the lock stays root's: %s", err_name(errno));
     int r = 0;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         r = errno == EWOULDBLOCK ? refuse_second(fd, e) : cannot_write(path, errno, e);
@@ -89,6 +92,43 @@ int dbfile_lock(const char *path, struct err *e)
 {
     int fd = lock(path, e);
     return fd < 0 ? err_wrap(e, "database '%s'", path) : fd;
+}
+
+int dbfile_relock(const char *path, int *fd, struct err *e)
+{
+    struct stat held, named;
+    char *name = mem_format("%s.lock", path);
+    bool same = fstat(*fd, &held) == 0 && stat(name, &named) == 0 && held.st_dev == named.st_dev &&
+                held.st_ino == named.st_ino;
+    free(name);
+    if (same)
+        return 0;
+    int next = dbfile_lock(path, e);
+    if (next < 0)
+        return next;
+    close(*fd);
+    *fd = next;
+    return 0;
+}
+
+void dbfile_mark(const char *path, struct dbfile_mark *ret_mark)
+{
+    struct stat st;
+    *ret_mark = (struct dbfile_mark){0};
+    if (stat(path, &st) == 0)
+        *ret_mark = (struct dbfile_mark){st.st_dev, st.st_ino};
+}
+
+bool dbfile_same(const struct dbfile_mark *a, const struct dbfile_mark *b)
+{
+    return a->dev == b->dev && a->ino == b->ino;
+}
+
+void dbfile_abandon(struct sqlite3 *db)
+{
+    int keep = 1;
+    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
 }
 
 static int move(const char *path, const char *suffix, const char *aside)
@@ -239,7 +279,7 @@ static int open_once(const char *path, struct sqlite3 **ret_db, struct err *e)
         r = fail(db, rc, e);
         goto out;
     }
-    sqlite3_busy_timeout(db, BUSY_MS);
+    sqlite3_busy_timeout(db, DBFILE_BUSY_MS);
     if (sqlite3_db_readonly(db, "main") == 1) {
         r = cannot_write(path, EACCES, e);
         goto out;

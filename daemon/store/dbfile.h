@@ -2,6 +2,9 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 /*
  * The database as a file: one daemon at a time, WAL, and what happens when it is damaged.
  *
@@ -11,12 +14,28 @@
  */
 struct sqlite3;
 
+#define DBFILE_BUSY_MS 1000 /* what a connection waits for somebody with sqlite3 at the console */
+
 /*
  * Keeps other daemons off by a lock on <path>.lock, in which the process number stands; the
  * kernel gives it up when the process ends, however it ends. Returns its descriptor, or a
  * negative errno; -EBUSY: somebody else has it.
  */
 int dbfile_lock(const char *path, struct err *e);
+
+/* Takes the lock again where its file was removed, or the directory with it; *fd is exchanged. */
+int dbfile_relock(const char *path, int *fd, struct err *e);
+
+/* Which file is at the path; all 0: none. */
+struct dbfile_mark {
+    dev_t dev;
+    ino_t ino;
+};
+void dbfile_mark(const char *path, struct dbfile_mark *ret_mark);
+bool dbfile_same(const struct dbfile_mark *a, const struct dbfile_mark *b);
+
+/* To be closed without a touch of the files that now have the names of its -wal and -shm. */
+void dbfile_abandon(struct sqlite3 *db);
 
 /* Opens for writing under that lock, moving a damaged file aside. */
 int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e);

@@ -14,7 +14,7 @@
 struct outbox {
     const char *node;
     struct outbox_bounds bounds;
-    sqlite3_stmt *supersede, *insert, *remove, *oldest, *be_lost, *after, *give;
+    sqlite3_stmt *supersede, *insert, *remove, *oldest, *be_lost, *after, *give, *forget, *numbered;
 };
 
 static const char supersede_text[] =
@@ -33,6 +33,9 @@ static const char be_lost_text[] =
 static const char after_text[] =
         "SELECT row, msg, topic, json, decided_us, decided_boot_us, boot FROM outbox"
         " WHERE row > ? ORDER BY row LIMIT ?";
+static const char forget_text[] =
+        "DELETE FROM outbox WHERE record = ? AND +msg IS NULL RETURNING bytes";
+static const char numbered_text[] = "SELECT row, msg, bytes FROM outbox WHERE record = ? LIMIT 1";
 static const char give_text[] = "UPDATE outbox SET msg = ? WHERE row = ?";
 
 int outbox_open(struct outbox **ret_o, struct sqlite3 *db, const char *node,
@@ -53,6 +56,8 @@ int outbox_open(struct outbox **ret_o, struct sqlite3 *db, const char *node,
             {&o->be_lost, be_lost_text},
             {&o->after, after_text},
             {&o->give, give_text},
+            {&o->forget, forget_text},
+            {&o->numbered, numbered_text},
     };
     int rc = SQLITE_OK;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && rc == SQLITE_OK; i++)
@@ -71,6 +76,8 @@ void outbox_close(struct outbox *o)
     sqlite3_finalize(o->be_lost);
     sqlite3_finalize(o->after);
     sqlite3_finalize(o->give);
+    sqlite3_finalize(o->forget);
+    sqlite3_finalize(o->numbered);
     free(o);
 }
 
@@ -215,6 +222,46 @@ int outbox_trim(struct outbox *o, struct meta *m, int64_t now_us, int64_t now_bo
     return SQLITE_OK;
 }
 
+void outbox_set_bounds(struct outbox *o, const struct outbox_bounds *bounds)
+{
+    o->bounds = *bounds;
+}
+
+/* Any message of this record; those without a number have gone before. 0: none. */
+static int next_numbered(struct outbox *o, const char *record, int64_t *ret_row, int64_t *ret_msg,
+        int64_t *ret_bytes)
+{
+    *ret_row = 0;
+    int rc = sql_bind(o->numbered, "s", record);
+    if (rc == SQLITE_OK)
+        rc = sql_next(o->numbered);
+    if (rc != SQLITE_ROW)
+        return rc == SQLITE_DONE ? SQLITE_OK : rc;
+    *ret_row = sqlite3_column_int64(o->numbered, 0);
+    *ret_msg = sqlite3_column_int64(o->numbered, 1);
+    *ret_bytes = sqlite3_column_int64(o->numbered, 2);
+    sqlite3_reset(o->numbered);
+    return SQLITE_OK;
+}
+
+int outbox_forget(struct outbox *o, struct meta *m, const char *record, int64_t *n)
+{
+    int64_t before = m->outbox_rows, row = 0, msg, bytes;
+    int rc = sql_bind(o->forget, "s", record);
+    if (rc == SQLITE_OK)
+        rc = run_delete(o->forget, m);
+    *n += before - m->outbox_rows;
+    /* be_lost() takes the record out of the row, so this comes to its end. */
+    while (rc == SQLITE_OK && (rc = next_numbered(o, record, &row, &msg, &bytes)) == SQLITE_OK &&
+            row) {
+        rc = be_lost(o, m, row, bytes, msg, msg, mono_wall_us(), mono_boot_us());
+        (*n)++;
+    }
+    sqlite3_clear_bindings(o->forget); /* record ends with this call */
+    sqlite3_clear_bindings(o->numbered);
+    return rc;
+}
+
 /* ---- towards the bus ---- */
 
 /* The number that a row has, or the next one, which it gets. */
@@ -252,14 +299,34 @@ int outbox_number(struct outbox *o, struct meta *m, int64_t after, size_t max,
     return rc;
 }
 
-int outbox_begin_after(struct sqlite3 *db, int64_t row)
+static int run_with(struct sqlite3 *db, const char *text, int64_t number)
 {
     sqlite3_stmt *st = NULL;
-    int rc = sql_prepare(db, &st, "INSERT INTO sqlite_sequence(name, seq) VALUES ('outbox', ?)");
+    int rc = sql_prepare(db, &st, text);
     if (rc == SQLITE_OK)
-        rc = sql_bind(st, "i", row);
+        rc = sql_bind(st, "i", number);
     if (rc == SQLITE_OK)
         rc = sql_run(st);
     sqlite3_finalize(st);
+    return rc;
+}
+
+int outbox_begin_after(struct sqlite3 *db, int64_t row)
+{
+    /* Through negative numbers, so that no row meets another on its way. */
+    int rc = sql_exec(db, "BEGIN IMMEDIATE; UPDATE outbox SET row = -row");
+    if (rc == SQLITE_OK)
+        rc = run_with(db, "UPDATE outbox SET row = ? - row", row);
+    if (rc == SQLITE_OK)
+        rc = sql_exec(db, "DELETE FROM sqlite_sequence WHERE name = 'outbox'");
+    if (rc == SQLITE_OK)
+        rc = run_with(db,
+                "INSERT INTO sqlite_sequence(name, seq)"
+                " SELECT 'outbox', max(?1, coalesce((SELECT max(row) FROM outbox), 0))",
+                row);
+    if (rc == SQLITE_OK)
+        rc = sql_exec(db, "COMMIT");
+    if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
+        (void)sql_exec(db, "ROLLBACK");
     return rc;
 }

@@ -39,12 +39,22 @@ int outbox_put(struct outbox *o, struct meta *m, const struct event *ev, int64_t
 /* The broker has it: the row goes. One that is not there is no error. */
 int outbox_delete(struct outbox *o, struct meta *m, int64_t row);
 
+/*
+ * The record is being removed, and what waits of it is told to nobody: messages without a number
+ * go, one that has its number becomes a `lost` that names itself, in its place. *n counts them.
+ */
+int outbox_forget(struct outbox *o, struct meta *m, const char *record, int64_t *n);
+
 /* Drops what is beyond the bounds, a limited number at a time. */
 int outbox_trim(struct outbox *o, struct meta *m, int64_t now_us, int64_t now_boot_us);
+
+/* From now on. */
+void outbox_set_bounds(struct outbox *o, const struct outbox_bounds *bounds);
 
 /* Up to max messages behind row `after`, in order, numbered; to be freed. */
 int outbox_number(struct outbox *o, struct meta *m, int64_t after, size_t max,
         struct message **ret_list, size_t *ret_n);
 
-/* Row numbers of a new outbox rise from here: acknowledgements of an earlier file hit nothing. */
+/* Rows of this outbox, and those to come, are numbered from here on: acknowledgements of what an
+ * earlier file held hit nothing. A transaction of its own. */
 int outbox_begin_after(struct sqlite3 *db, int64_t row);

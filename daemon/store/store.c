@@ -8,6 +8,7 @@
  *   gathering  ->  an urgent event, a full batch or its time  ->  writing
  *   writing    ->  committed: messages handed out  ->  gathering
  *              ->  failed: rolled back, the batch kept  ->  waiting (back-off)  ->  writing
+ *   gathering  ->  nothing to write for now  ->  a piece of upkeep (keeper.h)  ->  gathering
  *   events closed: what is inside is written at once, then only acknowledgements are served
  *   acks closed: the last commit, the end
  */
@@ -18,7 +19,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "base/when.h"
 #include "flow/queue.h"
+#include "store/desk.h"
+#include "store/keeper.h"
 #include "store/writer.h"
 
 #include <errno.h>
@@ -48,11 +52,14 @@ struct store {
     int wake_fd;
     struct queue *events, *to_bus, *acks;
     struct beat *beat;
+    struct desk *desk; /* any thread */
     pthread_t thread;
     bool started;
 
     /* owned by the thread, by main before it starts and after it has ended */
     struct writer *writer;
+    struct keeper keeper;
+    struct store_settings settings;
     struct event *batch[BATCH];
     size_t n_batch;
     bool urgent;
@@ -66,7 +73,10 @@ struct store {
     int64_t trim_us;
     struct backoff backoff;
     int64_t retry_us;   /* 0: nothing has failed */
-    struct err failure; /* the latest */
+    int64_t failing_us; /* since when by mono_us(), and by the wall; 0: nothing fails */
+    int64_t failing_wall_us;
+    uint64_t failing_after; /* records that had been lost by then */
+    struct err failure;     /* the latest */
     struct log_limit complaint;
     int64_t stop_us;        /* when the events' queue was seen closed; 0: not yet */
     uint64_t loss_written;  /* records_lost that are in the database */
@@ -119,7 +129,7 @@ static size_t still_out(const struct store *s)
 /* How many messages may be handed out then. */
 static size_t room(const struct store *s)
 {
-    return s->to_bus && !s->bus_closed ? WINDOW - still_out(s) : 0;
+    return s->to_bus && s->settings.mqtt && !s->bus_closed ? WINDOW - still_out(s) : 0;
 }
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -139,12 +149,17 @@ static int64_t due_us(const struct store *s)
         due = sooner(due, s->n_acked >= ACK_BATCH || s->stop_us ? 0 : s->acked_us + ACK_WAIT);
     if (writer_owes(s->writer) || (s->more && !s->n_acked && room(s)))
         due = 0;
-    if (s->options.mqtt && s->more)
+    if (s->settings.mqtt && s->more)
         due = sooner(due, s->trim_us);
     return due;
 }
 
 /* ---- writing ---- */
+
+static uint64_t lost_so_far(const struct store *s)
+{
+    return s->options.loss ? atomic_load(&s->options.loss->records) : 0;
+}
 
 static void note(struct store *s, size_t events, const struct err *failure)
 {
@@ -153,6 +168,7 @@ static void note(struct store *s, size_t events, const struct err *failure)
     pthread_mutex_lock(&s->lock);
     struct store_stats *st = &s->stats;
     st->failing = failure != NULL;
+    st->since_us = s->failing_wall_us;
     if (failure)
         (void)snprintf(
                 st->error, sizeof(st->error), "%.*s", (int)sizeof(st->error) - 1, failure->text);
@@ -161,7 +177,7 @@ static void note(struct store *s, size_t events, const struct err *failure)
     st->events += events;
     st->outbox_waiting = m->outbox_rows;
     st->messages_dropped = m->messages_dropped;
-    st->records_lost = s->loss_given_up + (loss ? atomic_load(&loss->records) : 0);
+    st->records_lost = s->loss_given_up + lost_so_far(s);
     st->lost_from_us = loss ? atomic_load(&loss->from_us) : 0;
     st->lost_to_us = loss ? atomic_load(&loss->to_us) : 0;
     memcpy(s->epoch, m->epoch, sizeof(s->epoch));
@@ -199,6 +215,8 @@ static const char *way_out(int code)
     case -EBUSY: return "end the program that keeps it locked";
     case -EROFS:
     case -EACCES: return "give faced write permission";
+    case -ENOENT:
+    case -ENOTDIR: return "make its directory again";
     default: return "look at its disk";
     }
 }
@@ -206,6 +224,11 @@ static const char *way_out(int code)
 static void failed(struct store *s)
 {
     int64_t now = mono_us();
+    if (!s->failing_us) {
+        s->failing_us = now;
+        s->failing_wall_us = mono_wall_us();
+        s->failing_after = lost_so_far(s);
+    }
     s->retry_us = now + (s->stop_us ? RETRY_AT_END : backoff_next(&s->backoff) * INT64_C(1000));
     note(s, 0, &s->failure);
     if (log_due(&s->complaint, now))
@@ -215,11 +238,24 @@ static void failed(struct store *s)
                 s->options.path, s->failure.text, way_out(s->failure.code));
 }
 
+/* Over: once in the log, with what it cost. */
+static void recovered(struct store *s)
+{
+    if (log_over(&s->complaint)) {
+        char span[WHEN_TEXT];
+        uint64_t lost = lost_so_far(s) - s->failing_after;
+        when_format_span(span, (mono_us() - s->failing_us) / MONO_SECOND);
+        log_info("store", "database '%s' is being written again after %s, %llu records were lost",
+                s->options.path, span, (unsigned long long)lost);
+    }
+    s->failing_us = s->failing_wall_us = 0;
+}
+
 static void write_batch(struct store *s)
 {
     struct message *out[WINDOW];
     const struct event_loss *loss = s->options.loss;
-    uint64_t lost = loss ? atomic_load(&loss->records) : 0;
+    uint64_t lost = lost_so_far(s);
     struct batch b = {
             .events = s->batch,
             .n_events = s->n_batch,
@@ -240,12 +276,46 @@ static void write_batch(struct store *s)
     s->loss_written = lost;
     s->retry_us = 0;
     backoff_reset(&s->backoff);
-    if (log_over(&s->complaint))
-        log_info("store", "database '%s' is being written again", s->options.path);
+    recovered(s);
     size_t n = s->n_batch;
     forget_batch(s);
     note(s, n, NULL);
     hand_out(s, &b);
+}
+
+/* ---- settings, orders and upkeep ---- */
+
+static void obey(struct store *s)
+{
+    struct store_order order;
+    if (desk_take_settings(s->desk, &s->settings)) {
+        s->more = true;
+        writer_set(s->writer, &s->settings);
+        keeper_look(&s->keeper, mono_us());
+    }
+    if (desk_take_order(s->desk, &order))
+        (void)keeper_order(&s->keeper, &order, mono_us());
+}
+
+/* Events go first, and nothing is tidied up while they cannot be written, or at the end. */
+static bool may_tidy_up(const struct store *s)
+{
+    return !s->retry_us && !s->stop_us;
+}
+
+static void tidy_up(struct store *s)
+{
+    keeper_turn(&s->keeper, s->writer);
+    desk_tell(s->desk, &s->keeper.progress);
+    pthread_mutex_lock(&s->lock);
+    s->stats.outbox_waiting = writer_meta(s->writer)->outbox_rows;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void refuse(struct store *s)
+{
+    keeper_give_up(&s->keeper, s->failure.code, s->failure.text);
+    desk_tell(s->desk, &s->keeper.progress);
 }
 
 /* ---- the end ---- */
@@ -301,8 +371,13 @@ static void *run(void *arg)
     struct store *s = arg;
     for (;;) {
         gather(s);
+        obey(s);
         if (s->stop_us && s->retry_us > mono_us() + RETRY_AT_END)
             s->retry_us = mono_us() + RETRY_AT_END;
+        if (s->stop_us)
+            desk_close(s->desk);
+        else if (s->retry_us)
+            refuse(s);
         int64_t due = due_us(s);
         if (due <= mono_us()) {
             write_batch(s);
@@ -313,6 +388,14 @@ static void *run(void *arg)
         }
         if (is_over(s))
             return NULL;
+        if (may_tidy_up(s)) {
+            int64_t tidy_us = keeper_due_us(&s->keeper);
+            if (tidy_us <= mono_us()) {
+                tidy_up(s);
+                continue;
+            }
+            due = sooner(due, tidy_us);
+        }
         rest(s, due);
     }
 }
@@ -326,6 +409,9 @@ struct store *store_open(const struct store_options *options, struct err *e)
     s->options.path = mem_strdup(options->path);
     s->options.node = mem_strdup(options->node);
     s->wake_fd = -1;
+    s->settings = options->settings;
+    s->desk = desk_new();
+    keeper_init(&s->keeper, false, mono_us());
     backoff_init(&s->backoff, RETRY_MIN_MS, RETRY_MAX_MS, (uint64_t)mono_us());
     pthread_mutex_init(&s->lock, NULL);
     thread_cond_init(&s->changed);
@@ -408,9 +494,33 @@ void store_close(struct store *s)
         close(s->wake_fd);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
+    desk_free(s->desk);
     free((char *)s->options.path);
     free((char *)s->options.node);
     free(s);
+}
+
+void store_set(struct store *s, const struct store_settings *settings)
+{
+    desk_set(s->desk, settings);
+    wake(s);
+}
+
+int store_order(struct store *s, const struct store_order *order)
+{
+    int r = desk_order(s->desk, order);
+    wake(s);
+    return r;
+}
+
+void store_progress(struct store *s, struct store_progress *ret_progress)
+{
+    desk_progress(s->desk, ret_progress);
+}
+
+void store_on_progress(struct store *s, void (*wake_up)(void *arg), void *arg)
+{
+    desk_on_progress(s->desk, wake_up, arg);
 }
 
 void store_stats(struct store *s, struct store_stats *ret_stats)

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/uuid.h"
+#include "flow/settings.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,17 +25,33 @@ struct queue;
  * again, the queue behind it squeezes. A file found damaged is moved aside and a new one begun,
  * with a new epoch. All of that is in the log and in store_stats().
  *
- * Threads: store_stats() and store_epoch() from any; everything else belongs to main.
+ * Between the batches it removes what must not be kept any longer, a little at a time, so that an
+ * event never waits for it.
+ *
+ * Threads: store_stats(), store_epoch(), store_set(), store_order() and store_progress() from any;
+ * everything else belongs to main.
  */
 struct store;
+
+/* What is kept of records; 0: no bound. */
+struct retention {
+    int64_t age_us; /* since the person left */
+    int64_t size;   /* bytes of the database that are in use */
+};
+
+/* What may change while the store runs. */
+struct store_settings {
+    bool observations;     /* keep EVENT_OBSERVATION */
+    bool mqtt;             /* put messages into the outbox */
+    int64_t outbox_age_us; /* the outbox's bounds; 0: none */
+    int64_t outbox_size;   /* bytes */
+    struct retention kept;
+};
 
 struct store_options {
     const char *path;
     const char *node;
-    bool observations;       /* keep EVENT_OBSERVATION */
-    bool mqtt;               /* put messages into the outbox */
-    int64_t outbox_age_us;   /* the outbox's bounds; 0: none */
-    int64_t outbox_size;     /* bytes */
+    struct store_settings settings;
     struct event_loss *loss; /* what the events' queue counts in its squeeze; NULL: nothing */
 };
 
@@ -78,10 +95,64 @@ struct store_stats {
     uint64_t records_lost;            /* since the start */
     int64_t lost_from_us, lost_to_us; /* first to last sighting of those; 0: none */
     uint64_t events, commits;         /* since the start */
-    bool failing;                     /* the latest attempt to write failed */
+    bool failing;                     /* the latest attempt to write failed, */
+    int64_t since_us;                 /* and every one since then, by the wall clock; 0: none did */
     char error[128];                  /* why; the latest reason also when it is over; or "" */
 };
 void store_stats(struct store *s, struct store_stats *ret_stats);
+
+/* The thread obeys from its next turn on. */
+void store_set(struct store *s, const struct store_settings *settings);
+
+/* ---- orders: what somebody wants done now ---- */
+
+/* Who is erased: as in `facectl events`, those of this camera who came in this time. */
+struct erasure {
+    char camera[NAME_SIZE];     /* "": of all */
+    int64_t since_us, until_us; /* until_us 0: to the end */
+};
+
+enum store_job {
+    STORE_PRUNE, /* retention, now and whole */
+    STORE_ERASE, /* these people, from the file and what lies beside it, and from the sums */
+};
+
+struct store_order {
+    enum store_job job;
+    struct erasure who; /* STORE_ERASE */
+};
+
+/* What has gone. */
+struct tally {
+    int64_t records, observations, crops, messages;
+};
+
+struct store_progress {
+    bool running;
+    int code;       /* once it is over: 0, or the negative errno of what failed, */
+    char text[256]; /* in words */
+    struct tally gone;
+    int64_t still_there; /* people who were to be erased and have not left yet: they were spared */
+    bool wal_kept;       /* somebody reads all the time, so the -wal could not be emptied */
+    bool cannot_shrink;  /* a large file of schema version 1: its free pages stay as they are */
+};
+
+/* One at a time: -EBUSY. -ESHUTDOWN: at the end. It is done in small steps between the events. */
+int store_order(struct store *s, const struct store_order *order);
+void store_progress(struct store *s, struct store_progress *ret_progress);
+
+/* Is called from the thread, with no lock held, when store_progress() has news. Before
+ * store_start(). */
+void store_on_progress(struct store *s, void (*wake)(void *arg), void *arg);
+
+/*
+ * Does the same without a daemon: locks and opens the database as store_open() does, and brings it
+ * to its end. each() hears of the progress now and then. 0, or a negative errno with a sentence;
+ * -EBUSY: a daemon has the database.
+ */
+int store_work(const struct store_options *options, const struct store_order *order,
+        void (*each)(const struct store_progress *progress, void *arg), void *arg,
+        struct store_progress *ret_progress, struct err *e);
 
 /* The database's own name. It changes when a damaged database was replaced. */
 void store_epoch(struct store *s, char ret_epoch[UUID_TEXT]);

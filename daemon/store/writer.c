@@ -4,11 +4,13 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "store/copy.h"
+#include "store/crops.h"
 #include "store/dbfile.h"
 #include "store/outbox.h"
 #include "store/quarters.h"
 #include "store/record.h"
 #include "store/sql.h"
+#include "store/upkeep.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -18,15 +20,18 @@
 
 struct writer {
     const struct store_options *options;
+    struct store_settings settings;
     int lock_fd;
-    struct sqlite3 *db; /* NULL: damaged and moved aside, the next not yet begun */
+    struct dbfile_mark mark; /* of the file that is open */
+    struct sqlite3 *db;      /* NULL: damaged and moved aside, the next not yet begun */
     struct records *records;
     struct quarters *quarters;
     struct outbox *outbox;
-    struct meta meta;  /* as committed */
-    int64_t last_row;  /* of the outbox, that was handed out in this process */
-    bool ended_open;   /* records that a crash left open have been ended */
-    bool was_replaced; /* by a new file, whose outbox rows must not repeat earlier ones */
+    struct crops *crops;
+    struct upkeep *upkeep;
+    struct meta meta; /* as committed */
+    int64_t last_row; /* of the outbox, that was handed out in this process */
+    bool ended_open;  /* records that a crash left open have been ended */
 };
 
 static int64_t at_least(int64_t a, int64_t b)
@@ -48,7 +53,7 @@ static int write_record(struct writer *w, struct meta *m, const struct event *ev
         m->next_seq++;
         rc = quarters_add(w->quarters, ev->record.id);
     }
-    return rc == SQLITE_OK && w->options->mqtt ? outbox_put(w->outbox, m, ev, seq) : rc;
+    return rc == SQLITE_OK && w->settings.mqtt ? outbox_put(w->outbox, m, ev, seq) : rc;
 }
 
 static int write_event(struct writer *w, struct meta *m, const struct event *ev)
@@ -59,7 +64,7 @@ static int write_event(struct writer *w, struct meta *m, const struct event *ev)
     case EVENT_UPDATE:
     case EVENT_END: return write_record(w, m, ev);
     case EVENT_OBSERVATION:
-        return w->options->observations ? records_observe(w->records, ev) : SQLITE_OK;
+        return w->settings.observations ? records_observe(w->records, ev) : SQLITE_OK;
     case EVENT_CAMERA: return records_camera(w->records, ev);
     }
     return SQLITE_OK;
@@ -103,7 +108,7 @@ static int fill(struct writer *w, struct meta *m, struct batch *b, int *ret_ende
         rc = write_event(w, m, b->events[i]);
     for (size_t i = 0; i < b->n_acks && rc == SQLITE_OK; i++)
         rc = outbox_delete(w->outbox, m, b->acks[i]->row);
-    if (rc == SQLITE_OK && w->options->mqtt)
+    if (rc == SQLITE_OK && w->settings.mqtt)
         rc = outbox_trim(w->outbox, m, mono_wall_us(), mono_boot_us());
     if (rc == SQLITE_OK && b->room)
         rc = outbox_number(w->outbox, m, w->last_row, b->room, b->out, &b->n_out);
@@ -145,40 +150,75 @@ static void detach(struct writer *w)
     records_close(w->records);
     quarters_close(w->quarters);
     outbox_close(w->outbox);
+    crops_close(w->crops);
+    upkeep_close(w->upkeep);
     sqlite3_close(w->db);
     w->records = NULL;
     w->quarters = NULL;
     w->outbox = NULL;
+    w->crops = NULL;
+    w->upkeep = NULL;
     w->db = NULL;
 }
 
-static int attach(struct writer *w, struct err *e)
+static struct outbox_bounds bounds_of(const struct store_settings *s)
+{
+    return (struct outbox_bounds){s->outbox_age_us, s->outbox_size};
+}
+
+static int prepare(struct writer *w)
 {
     const struct store_options *o = w->options;
-    int r = dbfile_open(o->path, &w->db, e);
-    if (r < 0)
-        return r;
-    const struct outbox_bounds bounds = {o->outbox_age_us, o->outbox_size};
+    const struct outbox_bounds bounds = bounds_of(&w->settings);
     int rc = records_open(&w->records, w->db, o->node);
     if (rc == SQLITE_OK)
         rc = quarters_open(&w->quarters, w->db);
     if (rc == SQLITE_OK)
         rc = outbox_open(&w->outbox, w->db, o->node, &bounds);
     if (rc == SQLITE_OK)
-        rc = meta_read(w->db, &w->meta);
-    if (rc == SQLITE_OK && w->meta.copied)
-        rc = copy_begin(w->db, &w->meta);
-    if (rc == SQLITE_OK && w->was_replaced)
+        rc = crops_open(&w->crops, w->db, o->path);
+    const struct upkeep_parts parts = {w->db, w->crops, w->outbox, w->quarters};
+    return rc == SQLITE_OK ? upkeep_open(&w->upkeep, &parts) : rc;
+}
+
+/* What is known of the file becomes what this one says. Another one than before has not heard of
+ * the messages that this process handed out, and its open records are of another run. */
+static int get_to_know(struct writer *w)
+{
+    struct meta m;
+    int rc = meta_read(w->db, &m);
+    if (rc == SQLITE_OK && m.copied)
+        rc = copy_begin(w->db, &m);
+    bool another = rc == SQLITE_OK && w->meta.epoch[0] && strcmp(w->meta.epoch, m.epoch) != 0;
+    if (another)
         rc = outbox_begin_after(w->db, w->last_row);
-    if (rc == SQLITE_OK) {
-        w->was_replaced = false;
+    if (rc != SQLITE_OK)
+        return rc;
+    if (another)
+        w->ended_open = false;
+    w->meta = m;
+    return SQLITE_OK;
+}
+
+static int attach(struct writer *w, struct err *e)
+{
+    const char *path = w->options->path;
+    int r = dbfile_relock(path, &w->lock_fd, e);
+    if (r == 0)
+        r = dbfile_open(path, &w->db, e);
+    if (r < 0)
+        return r;
+    dbfile_mark(path, &w->mark);
+    int rc = prepare(w);
+    if (rc == SQLITE_OK)
+        rc = get_to_know(w);
+    if (rc == SQLITE_OK)
         return 0;
-    }
     char reason[128];
     sql_reason(w->db, rc, reason, sizeof(reason));
     /* A table that is missing makes its statement a logic error. */
     r = (rc & 0xff) == SQLITE_ERROR ? -EUCLEAN : schema_errno(rc);
-    (void)err_set(e, r, "database '%s' cannot be read: %s", o->path, reason);
+    (void)err_set(e, r, "database '%s' cannot be read: %s", path, reason);
     detach(w);
     return r;
 }
@@ -188,41 +228,157 @@ static int replace(struct writer *w, const char *why, struct err *e)
 {
     detach(w);
     int r = dbfile_set_aside(w->options->path, why, e);
-    if (r < 0)
-        return r;
-    w->was_replaced = true;
-    w->ended_open = true; /* records that are open now are those of this run */
-    return attach(w, e);
+    return r < 0 ? r : attach(w, e);
+}
+
+/*
+ * The file at the path is the one that is open, or is made so. What is written into a file that
+ * has no name any more nobody ever reads.
+ */
+static int be_attached(struct writer *w, struct err *e)
+{
+    struct dbfile_mark now;
+    dbfile_mark(w->options->path, &now);
+    if (w->db && !dbfile_same(&now, &w->mark)) {
+        log_error("store", "database '%s' was %s while faced used it: faced goes on with %s",
+                w->options->path, now.ino ? "exchanged" : "removed",
+                now.ino ? "the one that is there now" : "a new one");
+        dbfile_abandon(w->db);
+        detach(w);
+    }
+    return w->db ? 0 : attach(w, e);
+}
+
+static void roll_back(struct writer *w)
+{
+    if (w->db && !sqlite3_get_autocommit(w->db))
+        (void)sql_exec(w->db, "ROLLBACK");
 }
 
 int writer_write(struct writer *w, struct batch *b, struct err *e)
 {
     b->n_out = 0;
-    if (!w->db) {
-        int r = attach(w, e);
-        if (r < 0)
-            return r;
-    }
+    int r = be_attached(w, e);
+    if (r < 0)
+        return r;
     int rc = transact(w, b);
     if (rc == SQLITE_OK)
         return 0;
     char reason[128];
     sql_reason(w->db, rc, reason, sizeof(reason));
-    if (!sqlite3_get_autocommit(w->db))
-        (void)sql_exec(w->db, "ROLLBACK");
+    roll_back(w);
     if (!sql_is_damage(rc))
         return err_set(e, schema_errno(rc), "%s", reason);
-    int r = replace(w, reason, e);
+    r = replace(w, reason, e);
     if (r == 0)
         rc = transact(w, b);
     if (r == 0 && rc != SQLITE_OK) {
         sql_reason(w->db, rc, reason, sizeof(reason));
         r = err_set(e, schema_errno(rc), "%s", reason);
-        if (!sqlite3_get_autocommit(w->db))
-            (void)sql_exec(w->db, "ROLLBACK");
+        roll_back(w);
     }
     return r;
 }
+
+/* ---- upkeep ---- */
+
+static int remove_some(struct writer *w, struct chore *c)
+{
+    struct meta m;
+    struct tally before = *c->gone;
+    int rc = sql_exec(w->db, "BEGIN IMMEDIATE");
+    if (rc == SQLITE_OK)
+        rc = meta_read(w->db, &m);
+    if (rc == SQLITE_OK && c->kind == CHORE_PRUNE)
+        rc = upkeep_prune(
+                w->upkeep, &m, &w->settings.kept, mono_wall_us(), c->amount, c->gone, &c->more);
+    else if (rc == SQLITE_OK)
+        rc = upkeep_erase(w->upkeep, &m, c->who, c->amount, c->gone, &c->more);
+    if (rc == SQLITE_OK)
+        rc = meta_write(w->db, &m);
+    if (rc == SQLITE_OK)
+        rc = sql_exec(w->db, "COMMIT");
+    if (rc == SQLITE_OK) {
+        crops_committed(w->crops);
+        w->meta = m;
+    } else {
+        crops_rolled_back(w->crops);
+        *c->gone = before;
+    }
+    return rc;
+}
+
+static int do_chore(struct writer *w, struct chore *c)
+{
+    bool done = false;
+    int rc;
+    switch (c->kind) {
+    case CHORE_PRUNE:
+    case CHORE_ERASE: return remove_some(w, c);
+    case CHORE_SHRINK: return upkeep_shrink(w->upkeep, c->amount, c->all, &c->more);
+    case CHORE_EMPTY_WAL:
+        rc = upkeep_empty_wal(w->upkeep, &done);
+        c->more = !done;
+        return rc;
+    }
+    return SQLITE_OK;
+}
+
+/* Failure as a negative errno with its sentence. Damage is replaced as it is while writing. */
+static int explain(struct writer *w, int rc, struct err *e)
+{
+    if (rc == SQLITE_OK)
+        return 0;
+    char reason[128];
+    sql_reason(w->db, rc, reason, sizeof(reason));
+    roll_back(w);
+    struct err why;
+    if (sql_is_damage(rc) && replace(w, reason, &why) < 0)
+        log_debug("store", "%s", why.text);
+    return err_set(e, schema_errno(rc), "%s", reason);
+}
+
+int writer_chore(struct writer *w, struct chore *c, struct err *e)
+{
+    c->more = false;
+    int r = be_attached(w, e);
+    return r < 0 ? r : explain(w, do_chore(w, c), e);
+}
+
+bool writer_prune_due(struct writer *w)
+{
+    bool due = false;
+    return w->db &&
+           upkeep_is_due(w->upkeep, &w->settings.kept, mono_wall_us(), &due) == SQLITE_OK && due;
+}
+
+int writer_still_there(struct writer *w, const struct erasure *who, int64_t *ret_n, struct err *e)
+{
+    int r = be_attached(w, e);
+    return r < 0 ? r : explain(w, upkeep_still_there(w->upkeep, who, ret_n), e);
+}
+
+bool writer_cannot_shrink(struct writer *w)
+{
+    int64_t mode = 0;
+    return w->db && sql_integer(w->db, "PRAGMA auto_vacuum", &mode) == SQLITE_OK && mode == 0;
+}
+
+int writer_rewrite(struct writer *w, struct err *e)
+{
+    int r = dbfile_rewrite(w->db);
+    return r < 0 ? err_set(e, r, "it cannot be written anew: %s", err_name(r)) : 0;
+}
+
+void writer_set(struct writer *w, const struct store_settings *settings)
+{
+    const struct outbox_bounds bounds = bounds_of(settings);
+    w->settings = *settings;
+    if (w->outbox)
+        outbox_set_bounds(w->outbox, &bounds);
+}
+
+/* ---- life ---- */
 
 struct writer *writer_open(const struct store_options *options, struct err *e)
 {
@@ -231,6 +387,7 @@ struct writer *writer_open(const struct store_options *options, struct err *e)
         return NULL;
     struct writer *w = mem_new(1, sizeof(*w));
     w->options = options;
+    w->settings = options->settings;
     w->lock_fd = fd;
     int r = attach(w, e);
     if (r == -EUCLEAN) /* its version says ours, its tables do not */
@@ -239,6 +396,10 @@ struct writer *writer_open(const struct store_options *options, struct err *e)
         writer_close(w);
         return NULL;
     }
+    r = crops_sweep(w->crops);
+    if (r < 0)
+        log_warn("store", "pictures that nobody knows stay in '%s.crops': %s", options->path,
+                err_name(r));
     struct err why = {0};
     struct batch none = {0};
     if (writer_write(w, &none, &why) < 0)
@@ -251,7 +412,8 @@ void writer_close(struct writer *w)
     if (!w)
         return;
     detach(w);
-    close(w->lock_fd);
+    if (w->lock_fd >= 0)
+        close(w->lock_fd);
     free(w);
 }
 

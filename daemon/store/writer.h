@@ -11,7 +11,8 @@
  *
  * Inside the room only. It knows nothing of threads and queues; store.c decides when. A batch
  * that failed may be given again as it is. Damage that shows while writing makes the writer move
- * the file aside and begin a new one, into which the next attempt goes.
+ * the file aside and begin a new one, into which the next attempt goes; a file that was removed or
+ * exchanged under it, it leaves for what is at the path now.
  */
 struct writer;
 
@@ -28,12 +29,45 @@ struct batch {
     size_t n_out; /* on success; the messages are the caller's */
 };
 
-/* Locks, opens, upgrades, and ends what a crash left open. options is kept. */
+/* Locks, opens, upgrades, and ends what a crash left open. options is kept but for its settings. */
 struct writer *writer_open(const struct store_options *options, struct err *e);
 void writer_close(struct writer *w); /* NULL is fine */
 
 /* 0, or a negative errno with the reason in words. */
 int writer_write(struct writer *w, struct batch *b, struct err *e);
+
+void writer_set(struct writer *w, const struct store_settings *settings);
+
+/* A step of upkeep.h, in a transaction of its own where it needs one. */
+enum chore_kind {
+    CHORE_PRUNE,     /* by the settings; amount: rows */
+    CHORE_ERASE,     /* amount: rows */
+    CHORE_SHRINK,    /* amount: pages; all of them, or but for some to spare */
+    CHORE_EMPTY_WAL, /* more: somebody reads */
+};
+
+struct chore {
+    enum chore_kind kind;
+    int amount;
+    bool all;
+    const struct erasure *who;
+    struct tally *gone; /* grows */
+    bool more;          /* there is more of it to do */
+};
+
+int writer_chore(struct writer *w, struct chore *c, struct err *e);
+
+/* Would CHORE_PRUNE find anything? False also when the file cannot be asked. */
+bool writer_prune_due(struct writer *w);
+
+/* Of those to be erased. */
+int writer_still_there(struct writer *w, const struct erasure *who, int64_t *ret_n, struct err *e);
+
+/* A file of schema version 1 that was too large to be written anew. */
+bool writer_cannot_shrink(struct writer *w);
+
+/* Writes the file anew; nobody else may use it. */
+int writer_rewrite(struct writer *w, struct err *e);
 
 /* What was committed last. */
 const struct meta *writer_meta(const struct writer *w);

@@ -229,7 +229,7 @@ static void bench_store(const char *directory)
     char path[256];
     (void)snprintf(path, sizeof(path), "%s/bench.db", directory);
     struct err e = {0};
-    struct store_options options = {.path = path, .node = "bench", .mqtt = true};
+    struct store_options options = {.path = path, .node = "bench", .settings.mqtt = true};
     struct store *store = store_open(&options, &e);
     if (!store)
         die(path, &e);

@@ -1,4 +1,4 @@
-/* needs: store/store store/writer store/dbfile store/record store/outbox store/quarters store/copy store/schema store/sql flow/event flow/message flow/queue flow/face flow/age base/backoff base/err base/log base/mem base/mono base/redact base/thread base/url base/uuid base/when */
+/* needs: store/store store/writer store/dbfile store/record store/outbox store/quarters store/copy store/crops store/upkeep store/keeper store/desk store/schema store/sql flow/event flow/message flow/queue flow/face flow/age base/backoff base/err base/log base/mem base/mono base/redact base/thread base/url base/uuid base/when */
 #include "kit_store.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ static struct house *begin(void)
     h->dir = kit_dir();
     h->path = strdup(kit_path(h->dir, "faced.db"));
     h->options = (struct store_options){
-            .path = h->path, .node = "lobby", .mqtt = true, .loss = &h->loss};
+            .path = h->path, .node = "lobby", .settings.mqtt = true, .loss = &h->loss};
     open_again(h);
     return h;
 }
@@ -297,7 +297,7 @@ static void without_mqtt_nothing_enters_the_outbox(void **state)
     (void)state;
     struct house *h = begin();
     close_store(h);
-    h->options.mqtt = false;
+    h->options.settings.mqtt = false;
     open_again(h);
     assert_int_equal(store_start(h->store, h->events, NULL, NULL, NULL), 0);
     put(h, EVENT_NEW, 1);
@@ -316,7 +316,7 @@ static void observations_are_kept_where_they_are_wanted(void **state)
     (void)state;
     struct house *h = begin();
     close_store(h);
-    h->options.observations = true;
+    h->options.settings.observations = true;
     open_again(h);
     start(h);
     put(h, EVENT_NEW, 1);
@@ -366,7 +366,7 @@ static void an_overflow_is_told_and_counted(void **state)
     (void)state;
     struct house *h = begin();
     close_store(h);
-    h->options.outbox_size = 100000;
+    h->options.settings.outbox_size = 100000;
     open_again(h);
     for (int i = 0; i < 2000; i++)
         put(h, EVENT_NEW, i);

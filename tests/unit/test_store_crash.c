@@ -1,4 +1,4 @@
-/* needs: store/store store/writer store/dbfile store/record store/outbox store/quarters store/copy store/schema store/sql flow/event flow/message flow/queue flow/face flow/age base/backoff base/err base/log base/mem base/mono base/redact base/thread base/url base/uuid base/when */
+/* needs: store/store store/writer store/dbfile store/record store/outbox store/quarters store/copy store/crops store/upkeep store/keeper store/desk store/schema store/sql flow/event flow/message flow/queue flow/face flow/age base/backoff base/err base/log base/mem base/mono base/redact base/thread base/url base/uuid base/when */
 #include "kit_store.h"
 
 #include <pthread.h>
@@ -61,7 +61,7 @@ static void *deliver(void *arg)
 
 static void begin(struct child *c, const char *path)
 {
-    const struct store_options options = {.path = path, .node = "lobby", .mqtt = true};
+    const struct store_options options = {.path = path, .node = "lobby", .settings.mqtt = true};
     struct err e = {0};
     c->store = store_open(&options, &e);
     if (!c->store)
@@ -169,7 +169,7 @@ static void a_kill_at_any_moment_loses_nothing_that_was_told(void **state)
         close(ends[0]);
 
         struct store *store = NULL;
-        const struct store_options options = {.path = keep, .node = "lobby", .mqtt = true};
+        const struct store_options options = {.path = keep, .node = "lobby", .settings.mqtt = true};
         struct err e = {0};
         store = store_open(&options, &e);
         if (!store)
