@@ -83,16 +83,23 @@ static int open_wakers(struct daemon *d, struct err *e)
     return 0;
 }
 
+static struct store_settings settings_of(const struct conf *conf)
+{
+    return (struct store_settings){
+            .observations = conf->database.observations,
+            .mqtt = conf->mqtt.configured,
+            .outbox_age_us = conf->mqtt.outbox_age_us,
+            .outbox_size = conf->mqtt.outbox_size,
+            .kept = {conf->database.retention_us, conf->database.max_size},
+    };
+}
+
 static int open_store(struct daemon *d, struct err *e)
 {
-    const struct conf *conf = d->conf;
     struct store_options options = {
-            .path = conf->database.path,
-            .node = conf->node,
-            .settings.observations = conf->database.observations,
-            .settings.mqtt = conf->mqtt.configured,
-            .settings.outbox_age_us = conf->mqtt.outbox_age_us,
-            .settings.outbox_size = conf->mqtt.outbox_size,
+            .path = d->conf->database.path,
+            .node = d->conf->node,
+            .settings = settings_of(d->conf),
             .loss = &d->loss,
     };
     d->store = store_open(&options, e);
@@ -152,6 +159,10 @@ static void reload(struct daemon *d)
         r = plan_make(d->conf, conf, &plan, &e);
     if (r == 0)
         r = watch_change(d->watch, conf, &plan, &e);
+    if (r == 0 && plan.store) {
+        struct store_settings settings = settings_of(conf);
+        store_set(d->store, &settings);
+    }
     if (r == 0) {
         char words[160];
         plan_words(&plan, words, sizeof(words));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MINUTE           60e6
+#define HOUR             3600e6
 #define DAY              86400e6
 #define LONGEST          32 /* characters of a key that suggestions are made for */
 
@@ -49,6 +50,12 @@ const struct conf_key conf_keys[] = {
      .offset = IN(database.path), .fallback = "/var/lib/faced/faced.db",
      .fixed = "open records and waiting messages are in the present one",
      .meaning = "The database file."},
+    {.path = "database.retention", .type = KEY_DURATION, .min = HOUR, .max = 36500 * DAY,
+     .offset = IN(database.retention_us), .fallback = "90d", .flags = KEY_OR_NONE,
+     .meaning = "How long records are kept after their person left; \"0s\": for ever."},
+    {.path = "database.max_size", .type = KEY_SIZE, .min = 16777216, .max = 1099511627776.0,
+     .offset = IN(database.max_size), .fallback = "2G", .flags = KEY_OR_NONE,
+     .meaning = "When the database holds more the oldest records go; \"0\": no bound."},
     {.path = "database.observations", .type = KEY_BOOL, .offset = IN(database.observations),
      .fallback = "false",
      .meaning = "Also keep each sampled sighting, not only one row for each person."},
@@ -279,12 +286,14 @@ void schema_expects(const struct conf_key *key, char *dst, size_t size)
     case KEY_DURATION:
         when_format_duration(low, (int64_t)key->min);
         when_format_duration(high, (int64_t)key->max);
-        (void)snprintf(dst, size, "a duration, \"%s\" to \"%s\"", low, high);
+        (void)snprintf(dst, size, "a duration, \"%s\" to \"%s\"%s", low, high,
+                key->flags & KEY_OR_NONE ? ", or \"0s\" for no bound" : "");
         break;
     case KEY_SIZE:
         value_format_size(low, (int64_t)key->min);
         value_format_size(high, (int64_t)key->max);
-        (void)snprintf(dst, size, "a size, \"%s\" to \"%s\"", low, high);
+        (void)snprintf(dst, size, "a size, \"%s\" to \"%s\"%s", low, high,
+                key->flags & KEY_OR_NONE ? ", or \"0\" for no bound" : "");
         break;
     case KEY_ENUM: expects_words(key, dst, size); break;
     case KEY_TYPE_COUNT: dst[0] = '\0'; break;

@@ -33,6 +33,7 @@ enum key_flag {
     KEY_REQUIRED = 1, /* where its group stands */
     KEY_OWN = 2,      /* each camera has its own; not in "defaults" */
     KEY_HIDDEN = 4,   /* its value is a secret as a whole */
+    KEY_OR_NONE = 8,  /* 0 is allowed beside min to max: no bound */
 };
 
 struct conf_key {

@@ -55,6 +55,8 @@ static int out_of_range(const struct conf_key *key, const char *shown, struct er
 
 static bool within(const struct conf_key *key, double x)
 {
+    if (x == 0 && (key->flags & KEY_OR_NONE))
+        return true;
     return x >= key->min && x <= key->max; /* false for NAN */
 }
 

@@ -78,6 +78,8 @@ struct conf {
     char *secrets_dir;
     struct {
         char *path;
+        int64_t retention_us; /* 0: for ever */
+        int64_t max_size;     /* bytes; 0: no bound */
         bool observations;
     } database;
     struct conf_mqtt mqtt;

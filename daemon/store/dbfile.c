@@ -114,9 +114,17 @@ int dbfile_relock(const char *path, int *fd, struct err *e)
 void dbfile_mark(const char *path, struct dbfile_mark *ret_mark)
 {
     struct stat st;
+    char *wal = mem_format("%s-wal", path);
     *ret_mark = (struct dbfile_mark){0};
-    if (stat(path, &st) == 0)
-        *ret_mark = (struct dbfile_mark){st.st_dev, st.st_ino};
+    if (stat(path, &st) == 0) {
+        ret_mark->dev = st.st_dev;
+        ret_mark->ino = st.st_ino;
+    }
+    if (stat(wal, &st) == 0) {
+        ret_mark->wal_dev = st.st_dev;
+        ret_mark->wal_ino = st.st_ino;
+    }
+    free(wal);
 }
 
 bool dbfile_same(const struct dbfile_mark *a, const struct dbfile_mark *b)
@@ -124,11 +132,22 @@ bool dbfile_same(const struct dbfile_mark *a, const struct dbfile_mark *b)
     return a->dev == b->dev && a->ino == b->ino;
 }
 
-void dbfile_abandon(struct sqlite3 *db)
+static void remove_beside(const char *path, const char *suffix)
 {
-    int keep = 1;
-    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+    char *name = mem_format("%s%s", path, suffix);
+    (void)unlink(name);
+    free(name);
+}
+
+void dbfile_abandon(struct sqlite3 *db, const char *path, const struct dbfile_mark *opened)
+{
+    struct dbfile_mark now;
+    dbfile_mark(path, &now);
+    sqlite3_close(db); /* sees that the file was moved, and touches nothing by its name */
+    if (now.wal_ino && now.wal_dev == opened->wal_dev && now.wal_ino == opened->wal_ino) {
+        remove_beside(path, "-wal");
+        remove_beside(path, "-shm");
+    }
 }
 
 static int move(const char *path, const char *suffix, const char *aside)

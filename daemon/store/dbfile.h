@@ -26,16 +26,21 @@ int dbfile_lock(const char *path, struct err *e);
 /* Takes the lock again where its file was removed, or the directory with it; *fd is exchanged. */
 int dbfile_relock(const char *path, int *fd, struct err *e);
 
-/* Which file is at the path; all 0: none. */
+/* Which files are at the path and at that of its -wal; 0: none. */
 struct dbfile_mark {
-    dev_t dev;
-    ino_t ino;
+    dev_t dev, wal_dev;
+    ino_t ino, wal_ino;
 };
 void dbfile_mark(const char *path, struct dbfile_mark *ret_mark);
+
+/* The database itself. */
 bool dbfile_same(const struct dbfile_mark *a, const struct dbfile_mark *b);
 
-/* To be closed without a touch of the files that now have the names of its -wal and -shm. */
-void dbfile_abandon(struct sqlite3 *db);
+/*
+ * Closes a connection whose file is not the one at the path any more. Its -wal goes with it, or
+ * the other file would be read through it; one that is not its own is left alone.
+ */
+void dbfile_abandon(struct sqlite3 *db, const char *path, const struct dbfile_mark *opened);
 
 /* Opens for writing under that lock, moving a damaged file aside. */
 int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e);

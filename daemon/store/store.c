@@ -215,10 +215,20 @@ static const char *way_out(int code)
     case -EBUSY: return "end the program that keeps it locked";
     case -EROFS:
     case -EACCES: return "give faced write permission";
-    case -ENOENT:
-    case -ENOTDIR: return "make its directory again";
     default: return "look at its disk";
     }
+}
+
+/* A failure to open it brings its own sentence with the way out. */
+static void complain(const struct store *s)
+{
+    static const char meanwhile[] = "people are kept in memory and written when that is over";
+    const struct err *f = &s->failure;
+    if (strncmp(f->text, "database '", 10) == 0)
+        log_error("store", "%s; %s", f->text, meanwhile);
+    else
+        log_error("store", "database '%s' cannot be written (%s): %s; %s", s->options.path, f->text,
+                way_out(f->code), meanwhile);
 }
 
 static void failed(struct store *s)
@@ -232,10 +242,7 @@ static void failed(struct store *s)
     s->retry_us = now + (s->stop_us ? RETRY_AT_END : backoff_next(&s->backoff) * INT64_C(1000));
     note(s, 0, &s->failure);
     if (log_due(&s->complaint, now))
-        log_error("store",
-                "database '%s' cannot be written (%s): %s; people are kept in memory and written "
-                "when that is over",
-                s->options.path, s->failure.text, way_out(s->failure.code));
+        complain(s);
 }
 
 /* Over: once in the log, with what it cost. */

@@ -145,19 +145,24 @@ static int transact(struct writer *w, struct batch *b)
 
 /* ---- the file ---- */
 
-static void detach(struct writer *w)
+static void let_go(struct writer *w)
 {
     records_close(w->records);
     quarters_close(w->quarters);
     outbox_close(w->outbox);
     crops_close(w->crops);
     upkeep_close(w->upkeep);
-    sqlite3_close(w->db);
     w->records = NULL;
     w->quarters = NULL;
     w->outbox = NULL;
     w->crops = NULL;
     w->upkeep = NULL;
+}
+
+static void detach(struct writer *w)
+{
+    let_go(w);
+    sqlite3_close(w->db);
     w->db = NULL;
 }
 
@@ -239,12 +244,15 @@ static int be_attached(struct writer *w, struct err *e)
 {
     struct dbfile_mark now;
     dbfile_mark(w->options->path, &now);
+    if (w->db && dbfile_same(&now, &w->mark))
+        w->mark = now; /* the -wal is made by the first commit */
     if (w->db && !dbfile_same(&now, &w->mark)) {
         log_error("store", "database '%s' was %s while faced used it: faced goes on with %s",
                 w->options->path, now.ino ? "exchanged" : "removed",
                 now.ino ? "the one that is there now" : "a new one");
-        dbfile_abandon(w->db);
-        detach(w);
+        let_go(w);
+        dbfile_abandon(w->db, w->options->path, &w->mark);
+        w->db = NULL;
     }
     return w->db ? 0 : attach(w, e);
 }

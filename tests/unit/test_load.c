@@ -184,6 +184,13 @@ static void the_brokers_url(void **state)
     assert_string_equal(c->mqtt.client_id, "faced-n");
     assert_int_equal(c->mqtt.outbox_age_us, INT64_C(30) * 86400 * 1000000);
     assert_int_equal(c->mqtt.outbox_size, INT64_C(1) << 30);
+    assert_int_equal(c->database.retention_us, INT64_C(90) * 86400 * 1000000);
+    assert_int_equal(c->database.max_size, INT64_C(2) << 30);
+    conf_free(c);
+
+    c = load("database: { retention = \"0s\"; max_size = \"0\"; };" CAMERA, 0);
+    assert_int_equal(c->database.retention_us, 0); /* for ever */
+    assert_int_equal(c->database.max_size, 0);
     conf_free(c);
 
     c = load(
@@ -298,6 +305,12 @@ static void every_error_is_one_sentence_with_its_place(void **state)
                     ":1: mqtt.prefix: each level of a topic has a name: a '/' only between two"},
             {"mqtt: { url = \"mqtt://h\"; outbox_size = \"1K\"; };" CAMERA,
                     ":1: mqtt.outbox_size: 1K is out of range, \"64K\" to \"1T\""},
+            {"database: { retention = \"59m\"; };" CAMERA,
+                    ":1: database.retention: 59m is out of range, \"1h\" to \"36500d\", or \"0s\" "
+                    "for no bound"},
+            {"database: { max_size = \"1M\"; };" CAMERA,
+                    ":1: database.max_size: 1M is out of range, \"16M\" to \"1T\", or \"0\" for no "
+                    "bound"},
             {"node = \"a\\nb\";" CAMERA,
                     ":1: node: the value contains a line end or control character"},
             {"node = \"\xff\";" CAMERA, ":1: node: the value is not UTF-8 text"},

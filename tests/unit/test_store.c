@@ -1,4 +1,4 @@
-/* needs: store/store store/writer store/dbfile store/record store/outbox store/quarters store/copy store/crops store/upkeep store/keeper store/desk store/schema store/sql flow/event flow/message flow/queue flow/face flow/age base/backoff base/err base/log base/mem base/mono base/redact base/thread base/url base/uuid base/when */
+/* needs: store/store store/writer store/dbfile store/record store/outbox store/quarters store/copy store/crops store/upkeep store/keeper store/desk store/offline store/schema store/sql flow/event flow/message flow/queue flow/face flow/age base/backoff base/err base/log base/mem base/mono base/redact base/thread base/url base/uuid base/when */
 #include "kit_store.h"
 
 #include <errno.h>
@@ -108,6 +108,17 @@ static struct store_stats wait_for(struct house *h, bool (*reached)(const struct
     }
 }
 
+/* Until the file gives this answer. */
+static void wait_integer(struct house *h, const char *question, int64_t expected)
+{
+    int64_t until = mono_us() + DEADLINE * INT64_C(1000), n;
+    while ((n = kit_integer(h->path, question)) != expected) {
+        if (mono_us() > until)
+            fail_msg("%s: %lld", question, (long long)n);
+        mono_sleep_us(1000);
+    }
+}
+
 static bool is_failing(const struct store_stats *st)
 {
     return st->failing;
@@ -121,6 +132,11 @@ static bool is_over(const struct store_stats *st)
 static bool is_delivered(const struct store_stats *st)
 {
     return st->outbox_waiting == 0 && st->events > 0;
+}
+
+static bool is_outbox_empty(const struct store_stats *st)
+{
+    return st->outbox_waiting == 0;
 }
 
 static void the_bus_hears_only_what_is_committed(void **state)
@@ -536,6 +552,266 @@ static void a_bus_that_is_gone_leaves_the_rows(void **state)
     end(h);
 }
 
+/* ---- orders ---- */
+
+static void no_news(const struct store_progress *progress, void *arg)
+{
+    (void)progress;
+    (void)arg;
+}
+
+static struct store_progress wait_done(struct house *h)
+{
+    struct store_progress p;
+    int64_t until = mono_us() + DEADLINE * INT64_C(1000);
+    while (store_progress(h->store, &p), p.running) {
+        if (mono_us() > until)
+            fail_msg("the order does not come to its end: %lld records", (long long)p.gone.records);
+        mono_sleep_us(1000);
+    }
+    return p;
+}
+
+/* Does any file of the house contain this text? */
+static bool is_anywhere(struct house *h, const char *text)
+{
+    DIR *d = opendir(h->dir);
+    struct dirent *entry;
+    bool found = false;
+    assert_non_null(d);
+    while ((entry = readdir(d))) {
+        int fd = open(kit_path(h->dir, entry->d_name), O_RDONLY);
+        struct stat st;
+        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
+            close(fd);
+            continue;
+        }
+        char *bytes = malloc((size_t)st.st_size);
+        assert_int_equal(pread(fd, bytes, (size_t)st.st_size, 0), st.st_size);
+        found |= memmem(bytes, (size_t)st.st_size, text, strlen(text)) != NULL;
+        free(bytes);
+        close(fd);
+    }
+    closedir(d);
+    return found;
+}
+
+/*
+ * People come, change, are observed and leave; some of what is told of them is acknowledged. Then
+ * one in three is erased, and no byte of their names is in any file.
+ */
+static void of_the_erased_no_byte_remains(void **state)
+{
+    (void)state;
+    enum {
+        PEOPLE = 900
+    };
+    struct house *h = begin();
+    close_store(h);
+    h->options.settings.observations = true;
+    open_again(h);
+    start(h);
+    for (int i = 0; i < PEOPLE; i++) {
+        put(h, EVENT_NEW, i);
+        put(h, EVENT_OBSERVATION, i);
+        put(h, EVENT_UPDATE, i);
+        put(h, EVENT_END, i);
+        void *m;
+        while (i < PEOPLE / 3 && queue_take(h->to_bus, &m, 1, 0) == 1)
+            assert_true(queue_put(h->acks, m));
+        if (queue_length(h->events) > 1000)
+            mono_sleep_us(1000);
+    }
+    char id[UUID_TEXT];
+    kit_id(id, PEOPLE - 1);
+    wait_integer(h, "SELECT count(seq) FROM faces", PEOPLE);
+    assert_true(is_anywhere(h, id));
+
+    struct store_order order = {
+            .job = STORE_ERASE,
+            .who = {.since_us = KIT_START + PEOPLE / 3 * MONO_SECOND,
+                    .until_us = KIT_START + PEOPLE / 3 * 2 * MONO_SECOND},
+    };
+    assert_int_equal(store_order(h->store, &order), 0);
+    struct store_progress p = wait_done(h);
+    assert_int_equal(p.code, 0);
+    assert_int_equal(p.gone.records, PEOPLE / 3);
+    assert_int_equal(p.gone.observations, PEOPLE / 3);
+    assert_true(p.gone.messages > 0);
+    assert_false(p.wal_kept);
+    for (int i = 0; i < PEOPLE; i++) {
+        kit_id(id, i);
+        if (is_anywhere(h, id) != (i < PEOPLE / 3 || i >= PEOPLE / 3 * 2))
+            fail_msg("person %d is %s", i, is_anywhere(h, id) ? "still there" : "gone");
+    }
+    assert_int_equal(kit_integer(h->path, "SELECT sum(people) FROM quarters"), PEOPLE / 3 * 2);
+    assert_int_equal(kit_integer(h->path, "SELECT next_seq - 1 - records_removed FROM meta"),
+            PEOPLE / 3 * 2);
+    close_store(h);
+    end(h);
+}
+
+static void retention_goes_on_by_itself_and_obeys_new_settings(void **state)
+{
+    (void)state;
+    struct house *h = begin();
+    start(h);
+    for (int i = 0; i < 500; i++) {
+        struct event *ev = kit_event(EVENT_END, i);
+        ev->record.start_us = ev->record.end_us = mono_wall_us() - MONO_SECOND;
+        assert_true(queue_put(h->events, ev));
+    }
+    wait_integer(h, "SELECT count(seq) FROM faces", 500);
+    struct store_settings settings = h->options.settings;
+    settings.kept.age_us = 1;
+    store_set(h->store, &settings);
+    wait_integer(h, "SELECT count(*) FROM faces", 0);
+    close_store(h);
+    end(h);
+}
+
+static void one_order_at_a_time_and_none_at_the_end(void **state)
+{
+    (void)state;
+    struct house *h = begin();
+    const struct store_order prune = {.job = STORE_PRUNE};
+    assert_int_equal(store_order(h->store, &prune), 0);
+    assert_int_equal(store_order(h->store, &prune), -EBUSY);
+    start(h);
+    assert_int_equal(wait_done(h).code, 0);
+    assert_int_equal(store_order(h->store, &prune), 0);
+    assert_int_equal(wait_done(h).code, 0);
+    store_stop(h->store);
+    assert_int_equal(store_drained(h->store, DEADLINE), 0);
+    assert_int_equal(store_order(h->store, &prune), -ESHUTDOWN);
+    close_store(h);
+    end(h);
+}
+
+static void without_a_daemon_the_work_is_done_on_the_file(void **state)
+{
+    (void)state;
+    struct house *h = begin();
+    start(h);
+    for (int i = 0; i < 300; i++)
+        put(h, EVENT_END, i);
+    const struct store_order order = {
+            .job = STORE_ERASE,
+            .who = {.camera = "door", .until_us = KIT_START + 100 * MONO_SECOND},
+    };
+    struct store_progress p;
+    struct err e = {0};
+    assert_int_equal(store_work(&h->options, &order, no_news, NULL, &p, &e), -EBUSY);
+    assert_non_null(strstr(e.text, "in use by another faced"));
+    close_store(h);
+    assert_int_equal(store_work(&h->options, &order, no_news, NULL, &p, &e), 0);
+    assert_int_equal(p.gone.records, 100);
+    assert_int_equal(kit_integer(h->path, "SELECT count(*) FROM faces"), 200);
+
+    h->options.path = kit_path(h->dir, "missing.db");
+    assert_int_equal(store_work(&h->options, &order, no_news, NULL, &p, &e), -ENOENT);
+    assert_int_equal(kit_count_files(h->dir, "missing"), 0);
+    h->options.path = h->path;
+    end(h);
+}
+
+/* ---- a file that goes away ---- */
+
+static void a_removed_file_is_begun_anew(void **state)
+{
+    (void)state;
+    struct house *h = begin();
+    start(h);
+    put(h, EVENT_NEW, 1);
+    struct message *first = receive(h);
+    char before[UUID_TEXT], after[UUID_TEXT];
+    store_epoch(h->store, before);
+    assert_int_equal(unlink(h->path), 0);
+    put(h, EVENT_NEW, 2);
+    struct message *second = receive(h);
+    store_epoch(h->store, after);
+    assert_string_not_equal(before, after);
+    assert_int_equal(second->msg, 1);
+    assert_true(second->row > first->row);
+    assert_true(queue_put(h->acks, first)); /* late, and hits nothing of the new file */
+    assert_int_equal(kit_integer(h->path, "SELECT count(*) FROM outbox"), 1);
+    message_free(second);
+    close_store(h);
+    assert_int_equal(kit_integer(h->path, "SELECT count(*) FROM faces"), 1);
+    assert_int_equal(kit_integer(h->path, "SELECT count(*) FROM outbox"), 1);
+    end(h);
+}
+
+static void another_file_in_its_place_is_used_and_its_messages_are_sent(void **state)
+{
+    (void)state;
+    struct house *h = begin();
+    char *other = strdup(kit_path(h->dir, "other.db"));
+    start(h);
+    put(h, EVENT_NEW, 1);
+    message_free(receive(h));
+    close_store(h);
+    kit_copy(h->path, other); /* of another time, one message waits in it */
+    free(kit_text(other, "UPDATE meta SET epoch = '01900000-0000-7000-8000-00000000aaaa'"));
+
+    open_again(h);
+    start(h);
+    struct message *again[2] = {receive(h), receive(h)}; /* new, and end by restart */
+    for (int i = 0; i < 2; i++)
+        assert_true(queue_put(h->acks, again[i]));
+    wait_for(h, is_outbox_empty);
+    assert_int_equal(rename(other, h->path), 0);
+    put(h, EVENT_NEW, 2);
+    bool met = false;
+    for (int i = 0; i < 3; i++) { /* what waited there, the end of its open record, the new one */
+        struct message *m = receive(h);
+        char id[UUID_TEXT];
+        kit_id(id, 2);
+        assert_non_null(strstr(m->json, i == 0 ? "\"type\":\"new\"" : ""));
+        met |= strstr(m->json, id) != NULL;
+        assert_int_equal(m->msg, i + 1);
+        assert_true(queue_put(h->acks, m));
+    }
+    assert_true(met);
+    wait_for(h, is_outbox_empty);
+    close_store(h);
+    assert_int_equal(kit_integer(h->path, "SELECT count(*) FROM faces"), 2);
+    assert_int_equal(kit_integer(h->path, "SELECT count(*) FROM outbox"), 0);
+    free(other);
+    end(h);
+}
+
+static void a_directory_that_goes_and_comes_costs_nothing_but_delay(void **state)
+{
+    (void)state;
+    struct house *h = begin();
+    char *away = strdup(kit_path(h->dir, "away"));
+    char *sub = strdup(kit_path(h->dir, "sub"));
+    close_store(h);
+    assert_int_equal(mkdir(sub, 0755), 0);
+    free((char *)h->path);
+    h->path = strdup(kit_path(sub, "faced.db"));
+    h->options.path = h->path;
+    open_again(h);
+    start(h);
+    put(h, EVENT_NEW, 1);
+    message_free(receive(h));
+    assert_int_equal(rename(sub, away), 0);
+    put(h, EVENT_NEW, 2);
+    struct store_stats st = wait_for(h, is_failing);
+    assert_non_null(strstr(st.error, "there is no directory"));
+    assert_true(st.since_us > 0);
+    assert_int_equal(rename(away, sub), 0);
+    st = wait_for(h, is_over);
+    assert_int_equal(st.since_us, 0);
+    message_free(receive(h));
+    close_store(h);
+    assert_int_equal(kit_integer(h->path, "SELECT count(*) FROM faces"), 2);
+    free(away);
+    free(sub);
+    end(h);
+}
+
 static void a_store_that_never_started_closes(void **state)
 {
     (void)state;
@@ -565,6 +841,13 @@ int main(void)
             cmocka_unit_test(damage_that_shows_later_costs_the_file_and_not_the_event),
             cmocka_unit_test(lost_records_are_in_the_database_with_their_span),
             cmocka_unit_test(a_bus_that_is_gone_leaves_the_rows),
+            cmocka_unit_test(of_the_erased_no_byte_remains),
+            cmocka_unit_test(retention_goes_on_by_itself_and_obeys_new_settings),
+            cmocka_unit_test(one_order_at_a_time_and_none_at_the_end),
+            cmocka_unit_test(without_a_daemon_the_work_is_done_on_the_file),
+            cmocka_unit_test(a_removed_file_is_begun_anew),
+            cmocka_unit_test(another_file_in_its_place_is_used_and_its_messages_are_sent),
+            cmocka_unit_test(a_directory_that_goes_and_comes_costs_nothing_but_delay),
             cmocka_unit_test(a_store_that_never_started_closes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
