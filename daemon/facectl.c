@@ -15,6 +15,10 @@ static const struct {
         {"events", ctl_events, "the people seen"},
         {"status", ctl_status, "what the daemon is doing now"},
         {"probe", ctl_probe, "can this camera be used?"},
+        {"prune", ctl_prune, "remove what need not be kept any longer, now"},
+        {"erase", ctl_erase, "remove people for good"},
+        {"backup", ctl_backup, "a consistent copy of the database, while it is used"},
+        {"verify", ctl_verify, "is the database sound?"},
         {"models", ctl_models, "the model cards: licence, ages, accuracy, checksum"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/mono.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <libgen.h>
@@ -20,13 +19,16 @@
 #define CLIENTS     (CONTROL_POLL_MAX - 1)
 #define REQUEST_MAX 4096
 #define PATIENCE_US (5 * MONO_SECOND)
+#define DEAF_US     MONO_SECOND /* after a failed accept() */
 
 struct client {
     int fd; /* -1: free */
     int64_t since_us;
     char request[REQUEST_MAX];
     size_t got;
-    char *reply; /* NULL while the request is not complete */
+    uint64_t token; /* 0 while the request is not complete */
+    bool later;     /* the answer is still to come */
+    char *reply;    /* what is to be sent; NULL: nothing */
     size_t sent, length;
 };
 
@@ -35,6 +37,8 @@ struct control {
     char *path;
     control_answer *answer;
     void *arg;
+    uint64_t tokens;       /* given so far */
+    int64_t deaf_until_us; /* nobody is taken in before */
     struct client clients[CLIENTS];
 };
 
@@ -136,56 +140,79 @@ void control_close(struct control *c)
 size_t control_poll(const struct control *c, struct pollfd *fds)
 {
     size_t n = 0;
-    fds[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
+    bool deaf = mono_us() < c->deaf_until_us;
+    fds[n++] = (struct pollfd){.fd = deaf ? -1 : c->fd, .events = POLLIN};
     for (int i = 0; i < CLIENTS; i++) {
         const struct client *cl = &c->clients[i];
+        /* One whose answer is to come is read as well, to hear that he goes. */
         fds[n++] = (struct pollfd){.fd = cl->fd, .events = cl->reply ? POLLOUT : POLLIN};
     }
     return n;
 }
 
-static void greet(struct control *c)
+/* Without a descriptor to spare the one who knocks stays at the door, and poll() would say so again
+ * at once. */
+static void greet(struct control *c, int64_t now)
 {
     int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            c->deaf_until_us = now + DEAF_US;
         return;
+    }
     for (int i = 0; i < CLIENTS; i++) {
         if (c->clients[i].fd < 0) {
             c->clients[i].fd = fd;
-            c->clients[i].since_us = mono_us();
+            c->clients[i].since_us = now;
             return;
         }
     }
     close(fd); /* it may come again */
 }
 
-static char *reply_to(struct control *c, const char *request)
+/* One more line behind what is still to be sent. */
+static void add_line(struct client *cl, const char *json)
 {
-    json_t *json = json_loads(request, 0, NULL);
+    char *text = mem_format("%s%s\n", cl->reply ? cl->reply + cl->sent : "", json);
+    free(cl->reply);
+    cl->reply = text;
+    cl->sent = 0;
+    cl->length = strlen(text);
+}
+
+static void reply_to(struct control *c, struct client *cl)
+{
+    json_t *json = json_loads(cl->request, 0, NULL);
     const char *command = json_string_value(json_object_get(json, "command"));
-    char *body = command ? c->answer(c->arg, command) : NULL;
+    cl->token = ++c->tokens;
+    char *body =
+            command ? c->answer(c->arg, command, json, cl->token)
+                    : mem_strdup(
+                              "{\"error\":\"the request is not {\\\"command\\\":\\\"...\\\"}\"}");
     json_decref(json);
-    if (!body)
-        body = mem_strdup("{\"error\":\"the request is not {\\\"command\\\":\\\"...\\\"}\"}");
-    char *line = mem_format("%s\n", body);
+    cl->later = body == NULL;
+    if (body)
+        add_line(cl, body);
     free(body);
-    return line;
 }
 
 static void receive(struct control *c, struct client *cl)
 {
-    ssize_t n = recv(cl->fd, cl->request + cl->got, sizeof(cl->request) - 1 - cl->got, 0);
+    char more[64];
+    bool asked = cl->token != 0; /* what else he says is not heard */
+    ssize_t n = asked ? recv(cl->fd, more, sizeof(more), 0)
+                      : recv(cl->fd, cl->request + cl->got, sizeof(cl->request) - 1 - cl->got, 0);
     if (n <= 0) {
         if (n == 0 || (errno != EAGAIN && errno != EINTR))
             drop(cl);
         return;
     }
+    if (asked)
+        return;
     cl->got += (size_t)n;
     cl->request[cl->got] = '\0';
-    if (memchr(cl->request, '\n', cl->got) || cl->got == sizeof(cl->request) - 1) {
-        cl->reply = reply_to(c, cl->request);
-        cl->length = strlen(cl->reply);
-    }
+    if (memchr(cl->request, '\n', cl->got) || cl->got == sizeof(cl->request) - 1)
+        reply_to(c, cl);
 }
 
 static void transmit(struct client *cl, int64_t now)
@@ -197,8 +224,31 @@ static void transmit(struct client *cl, int64_t now)
         return;
     cl->since_us = now; /* whoever reads, however slowly, gets it all */
     cl->sent += (size_t)n;
-    if (cl->sent == cl->length)
+    if (cl->sent < cl->length)
+        return;
+    free(cl->reply);
+    cl->reply = NULL;
+    if (!cl->later)
         drop(cl);
+}
+
+void control_tell(struct control *c, uint64_t token, const char *json, bool last)
+{
+    for (int i = 0; i < CLIENTS; i++) {
+        struct client *cl = &c->clients[i];
+        if (cl->fd < 0 || cl->token != token || !cl->later || (cl->reply && !last))
+            continue;
+        if (!cl->reply)
+            cl->since_us = mono_us();
+        cl->later = !last;
+        add_line(cl, json);
+    }
+}
+
+/* Is it his turn to do something? */
+static bool is_awaited(const struct client *cl)
+{
+    return cl->reply || !cl->later;
 }
 
 void control_serve(struct control *c, const struct pollfd *fds, size_t n)
@@ -213,17 +263,32 @@ void control_serve(struct control *c, const struct pollfd *fds, size_t n)
                 transmit(cl, now);
             else
                 receive(c, cl);
-        } else if (now - cl->since_us > PATIENCE_US) {
+        } else if (is_awaited(cl) && now - cl->since_us > PATIENCE_US) {
             drop(cl);
         }
     }
     if (n > 0 && fds[0].revents)
-        greet(c);
+        greet(c, now);
 }
 
 /* ------------------------------------------------------------- the client's side --- */
 
-static int read_all(int fd, char **ret_text)
+/* Calls each() for all lines but the last, which is the answer. */
+static void take_lines(
+        char *text, size_t *got, void (*each)(const char *line, void *arg), void *arg)
+{
+    char *line = text, *end;
+    while ((end = memchr(line, '\n', *got - (size_t)(line - text))) && end + 1 < text + *got) {
+        *end = '\0';
+        if (each)
+            each(line, arg);
+        line = end + 1;
+    }
+    *got -= (size_t)(line - text);
+    memmove(text, line, *got);
+}
+
+static int read_all(int fd, void (*each)(const char *line, void *arg), void *arg, char **ret_text)
 {
     size_t size = 0, got = 0;
     char *text = NULL;
@@ -243,6 +308,7 @@ static int read_all(int fd, char **ret_text)
         if (n == 0)
             break;
         got += (size_t)n;
+        take_lines(text, &got, each, arg);
     }
     if (got == 0) { /* it had no place for one more client */
         free(text);
@@ -253,8 +319,8 @@ static int read_all(int fd, char **ret_text)
     return 0;
 }
 
-int control_call(
-        const char *path, const char *command, int timeout_ms, char **ret_answer, struct err *e)
+int control_ask(const char *path, const char *request, int timeout_ms,
+        void (*each)(const char *line, void *arg), void *arg, char **ret_answer, struct err *e)
 {
     struct sockaddr_un a;
     int r = address(path, &a, e);
@@ -267,15 +333,14 @@ int control_call(
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 
-    char request[128];
-    int n = snprintf(request, sizeof(request), "{\"command\":\"%s\"}\n", command);
-    assert(n > 0 && (size_t)n < sizeof(request));
+    char *line = mem_format("%s\n", request);
     if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0)
         r = -errno;
-    else if (send(fd, request, (size_t)n, MSG_NOSIGNAL) < 0)
+    else if (send(fd, line, strlen(line), MSG_NOSIGNAL) < 0)
         r = -errno;
     else
-        r = read_all(fd, ret_answer);
+        r = read_all(fd, each, arg, ret_answer);
+    free(line);
     close(fd);
     if (r == -EAGAIN)
         r = -ETIMEDOUT;
@@ -288,4 +353,13 @@ int control_call(
     if (r < 0)
         return err_set(e, r, "no answer from faced at %s: %s", path, err_name(r));
     return 0;
+}
+
+int control_call(
+        const char *path, const char *command, int timeout_ms, char **ret_answer, struct err *e)
+{
+    char *request = mem_format("{\"command\":\"%s\"}", command);
+    int r = control_ask(path, request, timeout_ms, NULL, NULL, ret_answer, e);
+    free(request);
+    return r;
 }

@@ -5,6 +5,7 @@
 #include "app/daemon.h"
 
 #include "app/control.h"
+#include "app/errand.h"
 #include "app/health.h"
 #include "app/plan.h"
 #include "app/watch.h"
@@ -48,6 +49,7 @@ struct daemon {
     struct watch *watch;
     struct health *health;
     struct control *control;
+    struct errand *errand;
     struct beat store_beat;
     struct event_loss loss; /* what the events' queue had to give up */
     int signals;            /* a signalfd */
@@ -106,11 +108,13 @@ static int open_store(struct daemon *d, struct err *e)
     return d->store ? 0 : -1;
 }
 
-static char *answer(void *arg, const char *command)
+static char *answer(void *arg, const char *command, const struct json_t *request, uint64_t token)
 {
     struct daemon *d = arg;
     if (strcmp(command, "status") == 0)
         return health_status(d->health);
+    if (strcmp(command, "prune") == 0 || strcmp(command, "erase") == 0)
+        return errand_begin(d->errand, command, request, token);
     return mem_strdup("{\"error\":\"unknown command\"}");
 }
 
@@ -120,7 +124,7 @@ static void open_control(struct daemon *d)
     struct err e = {0};
     d->control = control_open(d->conf->control, answer, d, &e);
     if (!d->control)
-        log_warn("control", "%s; going on without it, so facectl status cannot ask", e.text);
+        log_warn("control", "%s; going on without it, so facectl cannot ask", e.text);
 }
 
 static int start(struct daemon *d, struct err *e)
@@ -130,6 +134,8 @@ static int start(struct daemon *d, struct err *e)
     d->events = queue_new(EVENTS, event_free, event_squeeze, &d->loss);
     if (open_store(d, e) < 0)
         return -1;
+    store_on_progress(d->store, wake_main, d);
+    d->errand = errand_new(d->store);
     d->health = health_new(d->store);
     health_watch(d->health, "store", &d->store_beat);
     struct watch_links links = {d->events, d->health, wake_main, d, d->once};
@@ -219,6 +225,7 @@ static void run(struct daemon *d)
         (void)!read(d->wake, &count, sizeof(count));
         take_signals(d);
         d->unfinished = watch_turn(d->watch);
+        errand_turn(d->errand, d->control);
         if (d->control)
             control_serve(d->control, fds + 2, n);
         if (mono_us() >= tick_us) {
@@ -266,6 +273,7 @@ static void release(struct daemon *d)
     control_close(d->control);
     watch_free(d->watch);
     health_free(d->health);
+    errand_free(d->errand);
     store_close(d->store);
     queue_free(d->events);
     if (d->signals >= 0)

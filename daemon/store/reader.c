@@ -103,6 +103,11 @@ void reader_close(struct reader *r)
     free(r);
 }
 
+struct sqlite3 *reader_handle(struct reader *r)
+{
+    return r->db;
+}
+
 /* ---- faces ---- */
 
 #define COLUMNS                                                                                    \
@@ -166,6 +171,42 @@ static int ask(struct reader *r, const struct face_filter *f, sqlite3_stmt **ret
     if (rc == SQLITE_OK)
         rc = bind_integer(*ret_st, ":limit", f->limit);
     return rc;
+}
+
+static int read_one(struct reader *r, sqlite3_stmt *st, int rc, int64_t *ret_n, struct err *e)
+{
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    int result = 0;
+    if (rc == SQLITE_ROW) {
+        *ret_n = sqlite3_column_int64(st, 0);
+    } else {
+        result = fail(r->db, rc, e);
+        (void)err_wrap(e, "database '%s'", r->path);
+    }
+    sqlite3_finalize(st);
+    return result;
+}
+
+int reader_count_before(struct reader *r, int64_t before_us, int64_t *ret_n, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sql_prepare(
+            r->db, &st, "SELECT count(*) FROM record WHERE end_reason IS NOT NULL AND last_us < ?");
+    if (rc == SQLITE_OK)
+        rc = sql_bind(st, "i", before_us);
+    return read_one(r, st, rc, ret_n, e);
+}
+
+int reader_count(struct reader *r, const struct face_filter *f, int64_t *ret_n, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sql_prepare(r->db, &st,
+            "SELECT count(*) FROM record WHERE end_reason IS NOT NULL AND start_us >= ?1"
+            " AND start_us < ?2 AND (?3 IS NULL OR camera = ?3)");
+    if (rc == SQLITE_OK)
+        rc = sql_bind(st, "iis", f->since_us, f->until_us ? f->until_us : INT64_MAX, f->camera);
+    return read_one(r, st, rc, ret_n, e);
 }
 
 static const char *text_at(sqlite3_stmt *st, int column)

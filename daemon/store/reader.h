@@ -16,6 +16,10 @@ struct reader;
 struct reader *reader_open(const char *path, struct err *e);
 void reader_close(struct reader *r); /* NULL is fine */
 
+/* Inside the room only: its connection. */
+struct sqlite3;
+struct sqlite3 *reader_handle(struct reader *r);
+
 /* A row of the view `faces`, with its columns in their order. Text that is NULL is NULL, a number
  * NAN. Borrowed for the call. */
 struct face_row {
@@ -58,6 +62,10 @@ struct face_filter {
     bool by_seq;        /* see below */
     int64_t after_seq;
 };
+
+/* How many have left: before this; of this filter's camera and time. 0 or negative. */
+int reader_count_before(struct reader *r, int64_t before_us, int64_t *ret_n, struct err *e);
+int reader_count(struct reader *r, const struct face_filter *f, int64_t *ret_n, struct err *e);
 
 /*
  * Calls each() for every row, until it returns something other than 0, which is returned; 0: all

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -35,12 +36,21 @@ struct rig {
     struct control *control;
     int asked;          /* commands that were answered */
     const char *answer; /* NULL: an echo of the command */
+    uint64_t token;     /* of who asked "later" */
 };
 
-static char *answer(void *arg, const char *command)
+static char *answer(void *arg, const char *command, const json_t *request, uint64_t token)
 {
     struct rig *r = arg;
     r->asked++;
+    if (strcmp(command, "later") == 0) {
+        r->token = token;
+        return NULL;
+    }
+    if (strcmp(command, "add") == 0)
+        return mem_format(
+                "{\"sum\":%lld}", (long long)(json_integer_value(json_object_get(request, "a")) +
+                                              json_integer_value(json_object_get(request, "b"))));
     if (r->answer)
         return mem_strdup(r->answer);
     return mem_format("{\"you asked\":\"%s\"}", command);
@@ -190,6 +200,139 @@ static void a_command_and_its_answer(void **state)
         free(c[i].answer);
     }
     assert_int_equal(r->asked, 3);
+}
+
+static void a_command_has_arguments(void **state)
+{
+    struct rig *r = *state;
+    static const char request[] = "{\"command\":\"add\",\"a\":40,\"b\":2}\n";
+    int fd = client(r);
+    say(fd, request, sizeof(request) - 1);
+    serve_all(r);
+    assert_answer(fd, "{\"sum\":42}\n");
+}
+
+/* Who has to wait does so for as long as it takes; and others are served meanwhile. */
+static void an_answer_may_come_later(void **state)
+{
+    struct rig *r = *state;
+    int fd = client(r);
+    say(fd, "{\"command\":\"later\"}\n", 20);
+    serve_all(r);
+    assert_null(heard(fd));
+    uint64_t token = r->token;
+    assert_true(token != 0);
+    fake_mono_ahead(100 * PATIENCE_US);
+    struct call c = call_of(r, "status");
+    serve_calls(r, &c, 1);
+    assert_int_equal(c.result, 0);
+    free(c.answer);
+    assert_null(heard(fd));
+
+    control_tell(r->control, token + 17, "{\"not\":\"his\"}", true);
+    control_tell(r->control, token, "{\"progress\":1}", false);
+    control_tell(r->control, token, "{\"progress\":2}", false); /* the first is not sent yet */
+    serve_all(r);
+    assert_string_equal(heard(fd), "{\"progress\":1}\n");
+    say(fd, "what else he says is not heard\n", 31);
+    fake_mono_ahead(100 * PATIENCE_US);
+    serve_all(r);
+    control_tell(r->control, token, "{\"progress\":3}", false);
+    control_tell(r->control, token, "{\"done\":true}", true);
+    control_tell(r->control, token, "{\"done\":\"twice\"}", true);
+    serve_all(r);
+    assert_answer(fd, "{\"progress\":3}\n{\"done\":true}\n");
+    assert_int_equal(r->asked, 2);
+}
+
+static void who_goes_before_his_answer_leaves_his_place(void **state)
+{
+    struct rig *r = *state;
+    for (int i = 0; i < 3 * PLACES; i++) {
+        int fd = client(r);
+        say(fd, "{\"command\":\"later\"}\n", 20);
+        serve_all(r);
+        close(fd);
+        serve_all(r);
+        control_tell(r->control, r->token, "{}", true);
+    }
+    assert_int_equal(r->asked, 3 * PLACES);
+    struct call c = call_of(r, "status");
+    serve_calls(r, &c, 1);
+    assert_int_equal(c.result, 0);
+    free(c.answer);
+}
+
+#define LINES 200
+
+static void join_line(const char *line, void *arg)
+{
+    char *lines = arg;
+    size_t n = strlen(lines);
+    (void)snprintf(lines + n, LINES - n, "%s", line);
+}
+
+static void *ask(void *arg)
+{
+    struct call *c = arg;
+    static char lines[LINES];
+    lines[0] = '\0';
+    c->result = control_ask(
+            c->path, "{\"command\":\"later\"}", c->timeout_ms, join_line, lines, &c->answer, &c->e);
+    c->command = lines;
+    atomic_store(&c->done, true);
+    return NULL;
+}
+
+static void the_client_hears_the_progress_and_the_answer_apart(void **state)
+{
+    struct rig *r = *state;
+    struct call c = call_of(r, "");
+    pthread_t t;
+    assert_int_equal(thread_start(&t, "ask", ask, &c), 0);
+    while (!r->token)
+        serve(r, 10);
+    for (int i = 1; i <= 3; i++) {
+        char line[40];
+        (void)snprintf(line, sizeof(line), "{\"n\":%d}", i);
+        control_tell(r->control, r->token, line, i == 3);
+        serve(r, 10);
+    }
+    while (!atomic_load(&c.done))
+        serve(r, 10);
+    assert_int_equal(thread_join(t, PATIENCE_MS), 0);
+    assert_int_equal(c.result, 0);
+    assert_string_equal(c.command, "{\"n\":1}{\"n\":2}");
+    assert_string_equal(c.answer, "{\"n\":3}\n");
+    free(c.answer);
+}
+
+/* Without a descriptor to spare nobody can be let in: that must not keep main busy. */
+static void without_descriptors_it_pauses(void **state)
+{
+    struct rig *r = *state;
+    struct rlimit before, few;
+    int late = client(r), taken[64], n_taken = 0;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while ((taken[n_taken] = dup(late)) >= 0)
+        n_taken++;
+    struct pollfd fds[CONTROL_POLL_MAX];
+    size_t n = control_poll(r->control, fds);
+    assert_int_equal(poll(fds, n, 0), 1);
+    control_serve(r->control, fds, n);
+    n = control_poll(r->control, fds);
+    assert_int_equal(poll(fds, n, 0), 0); /* quiet for a while */
+    while (n_taken)
+        close(taken[--n_taken]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    fake_mono_ahead(2 * MONO_SECOND);
+    serve_all(r);
+    say(late, "{\"command\":\"x\"}\n", 16);
+    serve_all(r);
+    assert_answer(late, "{\"you asked\":\"x\"}\n");
 }
 
 /* Far more than a socket holds: it is sent as the client reads, and others are served meanwhile. */
@@ -512,6 +655,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
             IN_RIG(a_command_and_its_answer),
+            IN_RIG(a_command_has_arguments),
+            IN_RIG(an_answer_may_come_later),
+            IN_RIG(who_goes_before_his_answer_leaves_his_place),
+            IN_RIG(the_client_hears_the_progress_and_the_answer_apart),
+            IN_RIG(without_descriptors_it_pauses),
             IN_RIG(a_large_answer),
             IN_RIG(a_request_in_pieces),
             IN_RIG(what_is_no_request),

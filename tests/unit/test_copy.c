@@ -1,6 +1,9 @@
-/* needs: store/copy store/schema store/sql flow/event flow/face flow/age base/err base/mem base/mono base/uuid base/when */
+/* needs: store/copy store/reader store/schema store/sql flow/event flow/face flow/age base/err base/mem base/mono base/url base/redact base/log base/uuid base/when */
 #include "kit_store.h"
 
+#include <errno.h>
+
+#include "base/err.h"
 #include "store/copy.h"
 #include "store/schema.h"
 #include "store/sql.h"
@@ -70,11 +73,111 @@ static void what_waited_is_told_under_the_new_name(void **state)
     kit_remove(dir);
 }
 
+/* ---- making one ---- */
+
+static void no_news(int64_t bytes, int64_t of, void *arg)
+{
+    (void)bytes;
+    (void)of;
+    (void)arg;
+}
+
+static char *old_database(char **ret_path)
+{
+    char *dir = kit_dir();
+    *ret_path = strdup(kit_path(dir, "faced.db"));
+    kit_copy("tests/data/faced-schema-1.db", *ret_path);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(*ret_path, &db), SQLITE_OK);
+    assert_int_equal(schema_bring(db, NULL), 0);
+    assert_int_equal(sql_exec(db, "PRAGMA journal_mode = WAL"), SQLITE_OK);
+    sqlite3_close(db);
+    return dir;
+}
+
+static void a_copy_is_whole_marked_and_for_its_owner_alone(void **state)
+{
+    (void)state;
+    char *path, *dir = old_database(&path);
+    const char *to = kit_path(dir, "copy.db");
+    struct copy_made made;
+    struct err e = {0};
+    struct stat st;
+
+    /* A writer in the midst of a transaction is not waited for, and not heard. */
+    sqlite3 *writer = NULL;
+    assert_int_equal(sqlite3_open(path, &writer), SQLITE_OK);
+    assert_int_equal(sql_exec(writer, "DELETE FROM observation"), SQLITE_OK);
+    assert_int_equal(sql_exec(writer, "BEGIN IMMEDIATE; DELETE FROM camera"), SQLITE_OK);
+    assert_int_equal(copy_make(path, to, false, no_news, NULL, &made, &e), 0);
+    assert_int_equal(sql_exec(writer, "ROLLBACK"), SQLITE_OK);
+    sqlite3_close(writer);
+
+    assert_int_equal(made.records, 36);
+    assert_int_equal(stat(to, &st), 0);
+    assert_int_equal(st.st_size, made.bytes);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(kit_integer(to, "SELECT copied FROM meta"), 1);
+    assert_int_equal(kit_integer(path, "SELECT copied FROM meta"), 0);
+    assert_int_equal(kit_integer(to, "SELECT count(*) FROM observations"), 0);
+    assert_int_equal(kit_integer(to, "SELECT count(*) FROM cameras"), 4);
+    assert_int_equal(kit_integer(to, "PRAGMA user_version"), SCHEMA_VERSION);
+    assert_int_equal(kit_integer(to, "PRAGMA application_id"), SCHEMA_APPLICATION_ID);
+    kit_assert_text(to, "PRAGMA integrity_check", "ok");
+    assert_int_equal(kit_count_files(dir, "copy"), 1); /* nothing beside it */
+    free(path);
+    kit_remove(dir);
+}
+
+static void what_is_there_is_not_overwritten_unasked(void **state)
+{
+    (void)state;
+    char *path, *dir = old_database(&path);
+    const char *to = kit_path(dir, "letter");
+    struct copy_made made;
+    struct err e = {0};
+    kit_write(to, "dear", 4);
+    assert_int_equal(copy_make(path, to, false, no_news, NULL, &made, &e), -EEXIST);
+    assert_non_null(strstr(e.text, "--force"));
+    assert_int_equal(copy_make(path, path, true, no_news, NULL, &made, &e), -EINVAL);
+    assert_non_null(strstr(e.text, "the database itself"));
+    assert_int_equal(copy_make(path, dir, true, no_news, NULL, &made, &e), -EINVAL);
+    assert_int_equal(
+            copy_make(path, kit_path(dir, "no/where"), false, no_news, NULL, &made, &e), -ENOENT);
+    assert_int_equal(copy_make(kit_path(dir, "missing"), kit_path(dir, "x"), false, no_news, NULL,
+                             &made, &e),
+            -ENOENT);
+    assert_int_equal(kit_count_files(dir, "letter") + kit_count_files(dir, "x"), 1);
+
+    assert_int_equal(copy_make(path, to, true, no_news, NULL, &made, &e), 0);
+    assert_int_equal(kit_integer(to, "SELECT count(*) FROM faces"), 36);
+    free(path);
+    kit_remove(dir);
+}
+
+static void a_name_that_looks_like_a_uri_is_a_name(void **state)
+{
+    (void)state;
+    char *path, *dir = old_database(&path), *here = getcwd(NULL, 0);
+    struct copy_made made;
+    struct err e = {0};
+    assert_int_equal(chdir(dir), 0);
+    assert_int_equal(copy_make(path, "file:x?mode=memory", false, no_news, NULL, &made, &e), 0);
+    assert_int_equal(access("file:x?mode=memory", F_OK), 0);
+    assert_int_equal(chdir(here), 0);
+    free(here);
+    free(path);
+    kit_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(a_copy_is_another_database_with_the_same_records),
             cmocka_unit_test(what_waited_is_told_under_the_new_name),
+            cmocka_unit_test(a_copy_is_whole_marked_and_for_its_owner_alone),
+            cmocka_unit_test(what_is_there_is_not_overwritten_unasked),
+            cmocka_unit_test(a_name_that_looks_like_a_uri_is_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

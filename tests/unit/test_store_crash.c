@@ -1,4 +1,4 @@
-/* needs: store/store store/writer store/dbfile store/record store/outbox store/quarters store/copy store/crops store/upkeep store/keeper store/desk store/schema store/sql flow/event flow/message flow/queue flow/face flow/age base/backoff base/err base/log base/mem base/mono base/redact base/thread base/url base/uuid base/when */
+/* needs: store/store store/writer store/dbfile store/record store/outbox store/quarters store/copy store/reader store/crops store/upkeep store/keeper store/desk store/schema store/sql flow/event flow/message flow/queue flow/face flow/age base/backoff base/err base/log base/mem base/mono base/redact base/thread base/url base/uuid base/when */
 #include "kit_store.h"
 
 #include <pthread.h>

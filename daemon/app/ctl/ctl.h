@@ -26,6 +26,10 @@ int ctl_events(int argc, char **argv);
 int ctl_status(int argc, char **argv);
 int ctl_probe(int argc, char **argv);
 int ctl_models(int argc, char **argv);
+int ctl_prune(int argc, char **argv);
+int ctl_erase(int argc, char **argv);
+int ctl_backup(int argc, char **argv);
+int ctl_verify(int argc, char **argv);
 
 /* "facectl events: TEXT" on standard error, redacted; returns the code. */
 int ctl_fail(enum ctl_exit code, const char *command, const char *fmt, ...)
