@@ -333,6 +333,15 @@ class Daemon(Process):
     def integrity(self):
         return self.rows("PRAGMA integrity_check")[0]["integrity_check"]
 
+    def ask(self, request):
+        """One request to the control socket, as it is; the last line of what comes back."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(PATIENCE)
+            s.connect(self.control)
+            s.sendall(json.dumps(request).encode() + b"\n")
+            with s.makefile() as f:
+                return json.loads(f.readlines()[-1])
+
     def ctl(self, *args, check=True):
         r = subprocess.run([tool("facectl")] + list(args[:1]) + ["-c", self.conf] + list(args[1:]),
                            capture_output=True, text=True, timeout=PATIENCE,
