@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "base/thread.h"
+#include "base/when.h"
 #include "conf/load.h"
 #include "flow/event.h"
 #include "flow/queue.h"
@@ -85,14 +86,30 @@ static int open_wakers(struct daemon *d, struct err *e)
     return 0;
 }
 
+/* Whoever runs it shall know, also when somebody else wrote the configuration. */
+static void tell_privacy(const struct conf *conf)
+{
+    char kept[WHEN_TEXT];
+    when_format_duration(kept, conf->privacy.crops_retention_us);
+    if (conf->privacy.store_crops)
+        log_warn("main",
+                "a picture of each person's face is kept in '%s.crops' for %s "
+                "(privacy.store_crops)",
+                conf->database.path, kept);
+    if (conf->privacy.aggregate_only)
+        log_info("main", "sums are kept, and nothing about anybody (privacy.aggregate_only)");
+}
+
 static struct store_settings settings_of(const struct conf *conf)
 {
     return (struct store_settings){
             .observations = conf->database.observations,
             .mqtt = conf->mqtt.configured,
+            .aggregate_only = conf->privacy.aggregate_only,
             .outbox_age_us = conf->mqtt.outbox_age_us,
             .outbox_size = conf->mqtt.outbox_size,
-            .kept = {conf->database.retention_us, conf->database.max_size},
+            .kept = {conf->database.retention_us, conf->database.max_size,
+                    conf->privacy.crops_retention_us},
     };
 }
 
@@ -134,6 +151,7 @@ static int start(struct daemon *d, struct err *e)
     d->events = queue_new(EVENTS, event_free, event_squeeze, &d->loss);
     if (open_store(d, e) < 0)
         return -1;
+    tell_privacy(d->conf);
     store_on_progress(d->store, wake_main, d);
     d->errand = errand_new(d->store);
     d->health = health_new(d->store);
@@ -168,6 +186,7 @@ static void reload(struct daemon *d)
     if (r == 0 && plan.store) {
         struct store_settings settings = settings_of(conf);
         store_set(d->store, &settings);
+        tell_privacy(conf);
     }
     if (r == 0) {
         char words[160];

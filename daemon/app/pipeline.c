@@ -9,7 +9,9 @@
 #include "emit/emitter.h"
 #include "flow/frame.h"
 #include "flow/queue.h"
+#include "flow/scale.h"
 #include "flow/slot.h"
+#include "picture/album.h"
 #include "track/tracker.h"
 #include "vision/attrs.h"
 #include "vision/card.h"
@@ -34,6 +36,7 @@ struct lane {
     /* owned by the worker that has its turn */
     struct tracker *tracker;
     struct emitter *emitter;
+    struct album *album;    /* NULL: no pictures are kept */
     int width, height;      /* of the last picture */
     int64_t time_us;        /* its time by the track clock */
     int64_t looked_us;      /* and when that was, by mono_us(); 0: never */
@@ -53,6 +56,7 @@ struct worker {
     /* owned by the worker */
     struct detector *detector;
     struct attrs *attrs;
+    struct scaler *scaler; /* for the albums */
     struct face found[FACES_MAX];
     struct log_limit complained;
     struct sightings sightings;
@@ -107,6 +111,8 @@ static void conclude(struct lane *l, struct worker *w, const struct frame *f, in
         attrs_run(w->attrs, f, &w->sightings);
         atomic_fetch_add(&p->estimate_us, mono_us() - begin);
         atomic_fetch_add(&p->estimates, estimates(&w->sightings));
+        if (l->album)
+            album_look(l->album, w->scaler, f, &w->sightings);
     }
     size_t n = emitter_step(l->emitter, &w->sightings, l->width, l->height, time_us,
             l->wall_offset_us, w->events, EMITTER_EVENTS_MAX);
@@ -114,7 +120,13 @@ static void conclude(struct lane *l, struct worker *w, const struct frame *f, in
         /* Where the track clock runs ahead or behind, the decision was made now all the same. */
         if (camera_is_file(l->camera))
             w->events[i]->time_us = mono_wall_us();
+        if (l->album && w->events[i]->type == EVENT_END)
+            w->events[i]->jpeg = album_take(l->album, w->events[i]->record.track);
         queue_put(p->links.to_store, w->events[i]);
+    }
+    for (int i = 0; l->album && i < w->sightings.n; i++) {
+        if (w->sightings.list[i].state == TRACK_GONE)
+            free(album_take(l->album, w->sightings.list[i].track));
     }
 }
 
@@ -228,6 +240,7 @@ static int open_models(struct pipeline *p, struct err *e)
         w->attrs = w->detector ? attrs_open(p->attrs_card, e) : NULL;
         if (!w->attrs)
             return -1;
+        w->scaler = conf->privacy.store_crops ? scaler_new() : NULL;
     }
     return 0;
 }
@@ -255,6 +268,7 @@ static void lane_free(struct lane *l)
     slot_free(l->slot);
     tracker_free(l->tracker);
     emitter_free(l->emitter);
+    album_free(l->album);
     free(l);
 }
 
@@ -268,6 +282,7 @@ void pipeline_free(struct pipeline *p)
     for (int i = 0; i < p->n_workers; i++) {
         detector_close(p->workers[i].detector);
         attrs_close(p->workers[i].attrs);
+        scaler_free(p->workers[i].scaler);
     }
     free(p->workers);
     card_free(p->detector_card);
@@ -284,6 +299,7 @@ struct lane *pipeline_add(struct pipeline *p, const struct conf_camera *conf)
     l->tracker = tracker_new(&p->conf->track, p->traits.start_score, p->traits.start_eyes);
     l->emitter =
             emitter_new(conf->name, &p->traits, p->conf->certainty, p->conf->database.observations);
+    l->album = p->conf->privacy.store_crops ? album_new() : NULL;
     l->wall_offset_us = mono_wall_us() - mono_us();
     l->width = l->height = 1;
     l->turn = pool_add(p->pool, l);

@@ -18,13 +18,13 @@ static void sort_key(const struct conf_key *key, struct plan *p)
     /* Where messages wait is the store's, and who sends them need not know how long; when a camera
      * counts as down is the roster's. */
     bool outbox = in(key, "mqtt.outbox_"), patience = in(key, "mqtt.camera_down_after");
-    if (outbox || in(key, "database."))
+    if (outbox || in(key, "database.") || in(key, "privacy."))
         p->store = true;
     else if (in(key, "mqtt.") && !patience)
         p->bus = true;
     if (strcmp(key->path, "database.observations") == 0 || in(key, "models.") ||
             in(key, "attributes.") || in(key, "track.") || in(key, "pipeline.") ||
-            in(key, "privacy."))
+            in(key, "privacy.store_crops"))
         p->look = true;
 }
 

@@ -255,6 +255,10 @@ static int take_sections(struct loader *l, const config_setting_t *root)
         if (r < 0)
             return r;
     }
+    if (l->c->privacy.store_crops && l->c->privacy.aggregate_only)
+        return fail(l, config_setting_get_member((config_setting_t *)root, "privacy"), "privacy",
+                "with 'aggregate_only' nothing is kept of anybody, no picture either: take "
+                "'store_crops' away, or 'aggregate_only'");
     return check_mqtt(l, config_setting_get_member((config_setting_t *)root, "mqtt"));
 }
 

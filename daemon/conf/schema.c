@@ -60,6 +60,17 @@ const struct conf_key conf_keys[] = {
      .fallback = "false",
      .meaning = "Also keep each sampled sighting, not only one row for each person."},
 
+    {.path = "privacy.store_crops", .type = KEY_BOOL, .offset = IN(privacy.store_crops),
+     .fallback = "false",
+     .meaning = "Keep one picture of each person's face beside the database."},
+    {.path = "privacy.crops_retention", .type = KEY_DURATION, .min = MINUTE, .max = 3650 * DAY,
+     .offset = IN(privacy.crops_retention_us), .fallback = "7d",
+     .meaning = "How long these pictures are kept."},
+    {.path = "privacy.aggregate_only", .type = KEY_BOOL, .offset = IN(privacy.aggregate_only),
+     .fallback = "false",
+     .fixed = "the records that are open would be half kept",
+     .meaning = "Keep sums by quarter of an hour, and no row or message about anybody."},
+
     {.path = "mqtt.url", .type = KEY_BROKER, .offset = IN(mqtt),
      .meaning = "The broker, mqtt://HOST[:PORT], or mqtts:// over TLS; port 1883, over TLS 8883."},
     {.path = "mqtt.urls", .type = KEY_BROKERS, .offset = IN(mqtt),
@@ -186,8 +197,8 @@ const struct conf_key *schema_find(const char *section, const char *name)
 }
 
 /* In the order of the table; "defaults" has the keys of "cameras". */
-static const char *const sections[] = {
-        "database", "mqtt", "models", "attributes", "track", "pipeline", "defaults", "cameras"};
+static const char *const sections[] = {"database", "privacy", "mqtt", "models", "attributes",
+        "track", "pipeline", "defaults", "cameras"};
 
 bool schema_is_section(const char *name)
 {

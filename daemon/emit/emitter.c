@@ -100,7 +100,7 @@ static struct entry *entry_of(struct emitter *e, const struct sighting *s)
     if (x || s->state != TRACK_CONFIRMED || e->n == SIGHTINGS_MAX)
         return x;
     x = &e->entries[e->n++];
-    *x = (struct entry){.track = s->track, .said = answers_none()};
+    *x = (struct entry){.track = s->track, .said = answers_none(), .record.track = s->track};
     x->record.answers = answers_none();
     memcpy(x->record.detector, e->traits.detector, sizeof(x->record.detector));
     memcpy(x->record.attributes, e->traits.attributes, sizeof(x->record.attributes));

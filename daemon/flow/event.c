@@ -51,7 +51,10 @@ struct event *event_new(enum event_type type, const char *camera)
 
 void event_free(void *event)
 {
-    free(event);
+    struct event *ev = event;
+    if (ev && ev->type != EVENT_CAMERA)
+        free(ev->jpeg);
+    free(ev);
 }
 
 double event_round(double value, int digits)

@@ -45,6 +45,13 @@ struct record {
     struct box box; /* relative to the picture, 0 to 1 */
     int width_px;
     char detector[NAME_SIZE], attributes[NAME_SIZE];
+    uint64_t track; /* of its camera's tracker: for who keeps something beside it */
+};
+
+/* A picture in its file's form. */
+struct jpeg {
+    size_t size;
+    uint8_t data[];
 };
 
 enum camera_state {
@@ -65,7 +72,10 @@ struct event {
     int64_t time_us;      /* wall time of the decision */
     int64_t time_boot_us; /* the same by mono_boot_us(), for `replayed` */
     union {
-        struct record record; /* NEW, SEEN, UPDATE, END, OBSERVATION */
+        struct { /* NEW, SEEN, UPDATE, END, OBSERVATION */
+            struct record record;
+            struct jpeg *jpeg; /* with END, where pictures are kept: owned; else NULL */
+        };
         struct {
             enum camera_state state;
             bool enabled;

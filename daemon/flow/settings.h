@@ -82,6 +82,11 @@ struct conf {
         int64_t max_size;     /* bytes; 0: no bound */
         bool observations;
     } database;
+    struct {
+        bool store_crops; /* a picture of each person's face */
+        int64_t crops_retention_us;
+        bool aggregate_only; /* sums, and nothing about anybody */
+    } privacy;
     struct conf_mqtt mqtt;
     struct {
         char *dir;

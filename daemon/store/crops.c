@@ -9,21 +9,25 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct crops {
     char *directory;
-    sqlite3_stmt *remove, *oldest, *find;
+    sqlite3_stmt *add, *remove, *oldest, *find;
     char **doomed; /* names of files whose rows this transaction has deleted */
     size_t n;
     struct log_limit complaint;
 };
 
+static const char add_text[] =
+        "INSERT OR REPLACE INTO crops(id, file, bytes, made_us) VALUES (?, ?, ?, ?)";
 static const char remove_text[] = "DELETE FROM crops WHERE id = ? RETURNING file";
 static const char oldest_text[] = "SELECT id FROM crops WHERE made_us < ? ORDER BY made_us LIMIT 1";
 static const char find_text[] = "SELECT 1 FROM crops WHERE id = ? AND file = ?";
@@ -38,7 +42,9 @@ int crops_open(struct crops **ret_c, struct sqlite3 *db, const char *database)
     struct crops *c = mem_new(1, sizeof(*c));
     *ret_c = c;
     c->directory = crops_directory(database);
-    int rc = sql_prepare(db, &c->remove, remove_text);
+    int rc = sql_prepare(db, &c->add, add_text);
+    if (rc == SQLITE_OK)
+        rc = sql_prepare(db, &c->remove, remove_text);
     if (rc == SQLITE_OK)
         rc = sql_prepare(db, &c->oldest, oldest_text);
     if (rc == SQLITE_OK)
@@ -52,6 +58,7 @@ void crops_close(struct crops *c)
         return;
     crops_rolled_back(c);
     free(c->doomed);
+    sqlite3_finalize(c->add);
     sqlite3_finalize(c->remove);
     sqlite3_finalize(c->oldest);
     sqlite3_finalize(c->find);
@@ -65,6 +72,62 @@ static void doom(struct crops *c, const char *file)
         return;
     c->doomed = mem_grow(c->doomed, c->n + 1, sizeof(*c->doomed));
     c->doomed[c->n++] = mem_strdup(file);
+}
+
+/* Whole and on the disk, or not there. 0 or a negative errno. */
+static int write_file(const struct crops *c, const char *file, const struct jpeg *jpeg)
+{
+    if (mkdir(c->directory, 0750) < 0 && errno != EEXIST)
+        return -errno;
+    char *path = mem_format("%s/%s", c->directory, file);
+    char *part = mem_format("%s.part", path);
+    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    int r = fd < 0 ? -errno : 0;
+    for (size_t at = 0; r == 0 && at < jpeg->size;) {
+        ssize_t n = write(fd, jpeg->data + at, jpeg->size - at);
+        r = n < 0 ? -errno : 0;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    if (r == 0 && fsync(fd) < 0)
+        r = -errno;
+    if (fd >= 0)
+        close(fd);
+    if (r == 0 && rename(part, path) < 0)
+        r = -errno;
+    if (r < 0)
+        (void)unlink(part);
+    free(part);
+    free(path);
+    return r;
+}
+
+int crop_add(struct crops *c, const char *id, const struct jpeg *jpeg, int64_t made_us)
+{
+    char file[UUID_TEXT + 4];
+    (void)snprintf(file, sizeof(file), "%s.jpg", id);
+    int r = write_file(c, file, jpeg);
+    if (r < 0) {
+        if (log_due(&c->complaint, mono_us()))
+            log_error("store",
+                    "picture '%s/%s' cannot be written (%s); its record is kept (%u more)",
+                    c->directory, file, err_name(r), c->complaint.held_back);
+        return SQLITE_OK;
+    }
+    int rc = sql_bind(c->add, "ssii", id, (const char *)file, (int64_t)jpeg->size, made_us);
+    if (rc == SQLITE_OK)
+        rc = sql_run(c->add);
+    sqlite3_clear_bindings(c->add);
+    return rc;
+}
+
+int crops_expired(struct crops *c, int64_t before_us, bool *ret_some)
+{
+    int rc = sql_bind(c->oldest, "i", before_us);
+    if (rc == SQLITE_OK)
+        rc = sql_next(c->oldest);
+    *ret_some = rc == SQLITE_ROW;
+    sqlite3_reset(c->oldest);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 int crop_delete(struct crops *c, const char *id, int64_t *n)

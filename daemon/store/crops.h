@@ -1,5 +1,8 @@
 #pragma once
 
+#include "flow/event.h"
+
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -23,6 +26,15 @@ char *crops_directory(const char *database);
 /* SQLite's code; *ret_c is to be closed in any case. */
 int crops_open(struct crops **ret_c, struct sqlite3 *db, const char *database);
 void crops_close(struct crops *c); /* NULL is fine */
+
+/*
+ * Keeps this picture of a record that has just ended: the file first, then the row. A file that
+ * cannot be written costs the picture, is said, and is no error of the transaction's.
+ */
+int crop_add(struct crops *c, const char *id, const struct jpeg *jpeg, int64_t made_us);
+
+/* Was any made before? */
+int crops_expired(struct crops *c, int64_t before_us, bool *ret_some);
 
 /* Of this record; *n counts those that there were. */
 int crop_delete(struct crops *c, const char *id, int64_t *n);

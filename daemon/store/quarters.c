@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct quarters {
-    sqlite3_stmt *add, *subtract, *clear, *forget;
+    sqlite3_stmt *add, *add_person, *subtract, *clear, *forget;
 };
 
 /* A record's key here, in the order of the primary key; as in the step to version 2. */
@@ -15,6 +15,9 @@ struct quarters {
 
 static const char add_text[] =
         "INSERT INTO quarters SELECT " KEY ", 1, last_us - start_us FROM record WHERE id = ?"
+        " ON CONFLICT DO UPDATE SET people = people + 1, stay_us = stay_us + excluded.stay_us";
+static const char add_person_text[] =
+        "INSERT INTO quarters VALUES (?, ?, coalesce(?, ''), coalesce(?, ''), 1, ?)"
         " ON CONFLICT DO UPDATE SET people = people + 1, stay_us = stay_us + excluded.stay_us";
 static const char subtract_text[] =
         "UPDATE quarters SET people = people - 1,"
@@ -33,6 +36,8 @@ int quarters_open(struct quarters **ret_q, struct sqlite3 *db)
     *ret_q = q;
     int rc = sql_prepare(db, &q->add, add_text);
     if (rc == SQLITE_OK)
+        rc = sql_prepare(db, &q->add_person, add_person_text);
+    if (rc == SQLITE_OK)
         rc = sql_prepare(db, &q->subtract, subtract_text);
     if (rc == SQLITE_OK)
         rc = sql_prepare(db, &q->clear, clear_text);
@@ -46,6 +51,7 @@ void quarters_close(struct quarters *q)
     if (!q)
         return;
     sqlite3_finalize(q->add);
+    sqlite3_finalize(q->add_person);
     sqlite3_finalize(q->subtract);
     sqlite3_finalize(q->clear);
     sqlite3_finalize(q->forget);
@@ -64,6 +70,20 @@ static int run_for(sqlite3_stmt *st, const char *id)
 int quarters_add(struct quarters *q, const char *id)
 {
     return run_for(q->add, id);
+}
+
+int quarters_add_person(struct quarters *q, const struct event *end)
+{
+    const struct record *r = &end->record;
+    const struct answers *a = &r->answers;
+    bool age = a->age_unknown == UNKNOWN_NOT && a->age_range >= 0;
+    const char *gender = a->gender_unknown != UNKNOWN_NOT ? NULL : a->female ? "female" : "male";
+    int rc = sql_bind(q->add_person, "isssi", r->start_us - r->start_us % 900000000, end->camera,
+            age ? age_range_name(a->age_range) : NULL, gender, r->end_us - r->start_us);
+    if (rc == SQLITE_OK)
+        rc = sql_run(q->add_person);
+    sqlite3_clear_bindings(q->add_person);
+    return rc;
 }
 
 int quarters_subtract(struct quarters *q, const char *id)

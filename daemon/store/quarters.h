@@ -1,5 +1,7 @@
 #pragma once
 
+#include "flow/event.h"
+
 #include <stdint.h>
 
 /*
@@ -19,6 +21,9 @@ void quarters_close(struct quarters *q); /* NULL is fine */
 
 /* The record of this id has just ended. */
 int quarters_add(struct quarters *q, const char *id);
+
+/* This person has gone, of whom there is no record. */
+int quarters_add_person(struct quarters *q, const struct event *end);
 
 /* The ended record of this id is about to be erased. */
 int quarters_subtract(struct quarters *q, const char *id);

@@ -35,14 +35,16 @@ struct store;
 
 /* What is kept of records; 0: no bound. */
 struct retention {
-    int64_t age_us; /* since the person left */
-    int64_t size;   /* bytes of the database that are in use */
+    int64_t age_us;   /* since the person left */
+    int64_t size;     /* bytes of the database that are in use */
+    int64_t crops_us; /* pictures, since they were made */
 };
 
 /* What may change while the store runs. */
 struct store_settings {
     bool observations;     /* keep EVENT_OBSERVATION */
     bool mqtt;             /* put messages into the outbox */
+    bool aggregate_only;   /* sums by quarter of an hour, and nothing about anybody */
     int64_t outbox_age_us; /* the outbox's bounds; 0: none */
     int64_t outbox_size;   /* bytes */
     struct retention kept;

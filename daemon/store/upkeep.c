@@ -210,7 +210,10 @@ int upkeep_is_due(struct upkeep *u, const struct retention *kept, int64_t now_us
 {
     struct victim v;
     int rc = next_to_prune(u, kept, now_us, &v);
-    *ret_due = v.row != 0;
+    bool crops = false;
+    if (rc == SQLITE_OK && kept->crops_us)
+        rc = crops_expired(u->parts.crops, mono_minus(now_us, kept->crops_us), &crops);
+    *ret_due = v.row != 0 || crops;
     return rc;
 }
 
@@ -220,12 +223,16 @@ int upkeep_prune(struct upkeep *u, struct meta *m, const struct retention *kept,
     struct victim v = {0};
     struct step s = {.m = m, .t = t, .rows = rows};
     int64_t messages = t->messages;
+    int64_t crops = t->crops;
     int rc = quarters_forget(u->parts.quarters, mono_minus(now_us, QUARTERS_KEPT));
+    if (rc == SQLITE_OK && kept->crops_us)
+        rc = crop_expire(u->parts.crops, mono_minus(now_us, kept->crops_us), rows, &t->crops);
+    crops = t->crops - crops;
     while (rc == SQLITE_OK && (rc = next_to_prune(u, kept, now_us, &v)) == SQLITE_OK && v.row &&
             s.rows > 0)
         rc = take_out(u, &v, &s);
     m->messages_dropped += t->messages - messages;
-    *ret_more = v.row != 0;
+    *ret_more = v.row != 0 || crops == rows;
     return rc;
 }
 

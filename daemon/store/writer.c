@@ -52,12 +52,17 @@ static int write_record(struct writer *w, struct meta *m, const struct event *ev
     if (ev->type == EVENT_END) {
         m->next_seq++;
         rc = quarters_add(w->quarters, ev->record.id);
+        if (rc == SQLITE_OK && ev->jpeg)
+            rc = crop_add(w->crops, ev->record.id, ev->jpeg, mono_wall_us());
     }
     return rc == SQLITE_OK && w->settings.mqtt ? outbox_put(w->outbox, m, ev, seq) : rc;
 }
 
 static int write_event(struct writer *w, struct meta *m, const struct event *ev)
 {
+    /* Of people nothing but the sums; no number is given either. */
+    if (w->settings.aggregate_only && ev->type != EVENT_CAMERA)
+        return ev->type == EVENT_END ? quarters_add_person(w->quarters, ev) : SQLITE_OK;
     switch (ev->type) {
     case EVENT_NEW:
     case EVENT_SEEN:

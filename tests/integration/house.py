@@ -71,6 +71,13 @@ def seconds(file):
     return max(times) - min(times)
 
 
+def picture_size(file):
+    """Width and height of a picture."""
+    out = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "stream=width,height", "-of",
+                          "csv=p=0", file], capture_output=True, text=True, check=True).stdout
+    return tuple(int(x) for x in out.strip().split(","))
+
+
 def once_past(name, fps=5):
     """The sampled pictures of a clip's stream until five seconds into its closing black, which
     comes at two pictures a second."""

@@ -292,6 +292,10 @@ int ctl_events(int argc, char **argv)
         if (!conf)
             return CTL_CONFIG;
         path = mem_strdup(conf->database.path);
+        if (conf->privacy.aggregate_only)
+            fputs("facectl events: sums are kept, and nothing about anybody "
+                  "(privacy.aggregate_only): nobody new is listed\n",
+                    stderr);
         conf_free(conf);
     }
     struct err e = {0};

@@ -108,7 +108,8 @@ static int do_here(const struct order *o, const struct conf *conf, struct bar *b
                             .mqtt = conf->mqtt.configured,
                             .outbox_age_us = conf->mqtt.outbox_age_us,
                             .outbox_size = conf->mqtt.outbox_size,
-                            .kept = {conf->database.retention_us, conf->database.max_size},
+                            .kept = {conf->database.retention_us, conf->database.max_size,
+                                    conf->privacy.crops_retention_us},
                     },
     };
     struct store_progress p;
