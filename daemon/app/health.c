@@ -42,8 +42,8 @@ struct health {
     struct bus *bus;
 
     int64_t stats_us;
-    int64_t failing_us, slow_us; /* since when; 0: not */
-    int64_t refused_us;          /* when a reload was refused; 0: the last one was not */
+    int64_t slow_us;    /* since when; 0: not */
+    int64_t refused_us; /* when a reload was refused; 0: the last one was not */
     char refused[sizeof(((struct err *)0)->text)];
     int n_stations, n_watched;
     struct station *stations;
@@ -186,14 +186,14 @@ static bool lasts(bool is, int64_t *since_us, int64_t now_us)
 
 static void house_troubles(struct health *h, struct troubles *t, int64_t now)
 {
-    char text[256];
+    char text[384];
     struct store_stats store;
     store_stats(h->store, &store);
-    if (lasts(store.failing, &h->failing_us, now)) {
+    if (store.failing) {
         (void)snprintf(text, sizeof(text),
                 "cannot be written (%s); events wait in memory, make room or mend the disk",
                 store.error);
-        trouble_add(t, "database", seconds(h->failing_us, now), text);
+        trouble_add(t, "database", seconds(store.since_us, mono_wall_us()), text);
     }
     double looked, lost;
     rates(h, &looked, &lost);

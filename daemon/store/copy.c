@@ -52,7 +52,7 @@ int copy_begin(struct sqlite3 *db, struct meta *m)
     if (rc == SQLITE_OK)
         rc = change_epoch(db, epoch);
     if (rc == SQLITE_OK)
-        rc = sql_exec(db, "COMMIT");
+        rc = sql_commit(db);
     if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
         (void)sql_exec(db, "ROLLBACK");
     return rc == SQLITE_OK ? meta_read(db, m) : rc;

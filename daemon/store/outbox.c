@@ -325,7 +325,7 @@ int outbox_begin_after(struct sqlite3 *db, int64_t row)
                 " SELECT 'outbox', max(?1, coalesce((SELECT max(row) FROM outbox), 0))",
                 row);
     if (rc == SQLITE_OK)
-        rc = sql_exec(db, "COMMIT");
+        rc = sql_commit(db);
     if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
         (void)sql_exec(db, "ROLLBACK");
     return rc;

@@ -218,7 +218,7 @@ static int take_step(struct sqlite3 *db, schema_step *step, int version)
     if (rc == SQLITE_OK)
         rc = sql_exec(db, text);
     if (rc == SQLITE_OK)
-        rc = sql_exec(db, "COMMIT");
+        rc = sql_commit(db);
     if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
         (void)sql_exec(db, "ROLLBACK");
     return rc;

@@ -12,6 +12,16 @@ int sql_exec(struct sqlite3 *db, const char *text)
     return sqlite3_exec(db, text, NULL, NULL, NULL);
 }
 
+static _Thread_local int commit_errno;
+
+int sql_commit(struct sqlite3 *db)
+{
+    errno = 0;
+    int rc = sql_exec(db, "COMMIT");
+    commit_errno = rc == SQLITE_OK ? 0 : errno;
+    return rc;
+}
+
 int sql_prepare(struct sqlite3 *db, struct sqlite3_stmt **ret_st, const char *text)
 {
     return sqlite3_prepare_v3(db, text, -1, SQLITE_PREPARE_PERSISTENT, ret_st, NULL);
@@ -88,6 +98,9 @@ void sql_reason(struct sqlite3 *db, int rc, char *dst, int size)
     int code = db ? sqlite3_system_errno(db) : 0;
     int asks_system = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_FULL ||
                       (rc & 0xff) == SQLITE_CANTOPEN;
+    if (!code)
+        code = commit_errno;
+    commit_errno = 0;
     if (code && asks_system)
         (void)snprintf(dst, (size_t)size, "%s (%s)", sqlite3_errstr(rc & 0xff), err_name(code));
     else

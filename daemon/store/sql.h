@@ -15,6 +15,10 @@ struct sqlite3_stmt;
 /* Runs statements that give nothing back. */
 int sql_exec(struct sqlite3 *db, const char *text);
 
+/* COMMIT, of whose failure SQLite does not keep the system's reason: this does, for the next
+ * sql_reason() of the thread. */
+int sql_commit(struct sqlite3 *db);
+
 /* A statement that lives as long as its connection. */
 int sql_prepare(struct sqlite3 *db, struct sqlite3_stmt **ret_st, const char *text);
 

@@ -219,12 +219,17 @@ static const char *way_out(int code)
     }
 }
 
-/* A failure to open it brings its own sentence with the way out. */
+/* A failure to open it brings its own sentence, which names it and has the way out. */
+static bool names_it(const char *text)
+{
+    return strncmp(text, "database '", 10) == 0;
+}
+
 static void complain(const struct store *s)
 {
     static const char meanwhile[] = "people are kept in memory and written when that is over";
     const struct err *f = &s->failure;
-    if (strncmp(f->text, "database '", 10) == 0)
+    if (names_it(f->text))
         log_error("store", "%s; %s", f->text, meanwhile);
     else
         log_error("store", "database '%s' cannot be written (%s): %s; %s", s->options.path, f->text,

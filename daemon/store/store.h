@@ -99,7 +99,7 @@ struct store_stats {
     uint64_t events, commits;         /* since the start */
     bool failing;                     /* the latest attempt to write failed, */
     int64_t since_us;                 /* and every one since then, by the wall clock; 0: none did */
-    char error[128];                  /* why; the latest reason also when it is over; or "" */
+    char error[256];                  /* why; the latest reason also when it is over; or "" */
 };
 void store_stats(struct store *s, struct store_stats *ret_stats);
 

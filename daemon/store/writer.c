@@ -131,7 +131,7 @@ static int transact(struct writer *w, struct batch *b)
         return rc;
     rc = fill(w, &m, b, &ended);
     if (rc == SQLITE_OK)
-        rc = sql_exec(w->db, "COMMIT");
+        rc = sql_commit(w->db);
     if (rc != SQLITE_OK) {
         for (size_t i = 0; i < b->n_out; i++)
             message_free(b->out[i]);
@@ -310,7 +310,7 @@ static int remove_some(struct writer *w, struct chore *c)
     if (rc == SQLITE_OK)
         rc = meta_write(w->db, &m);
     if (rc == SQLITE_OK)
-        rc = sql_exec(w->db, "COMMIT");
+        rc = sql_commit(w->db);
     if (rc == SQLITE_OK) {
         crops_committed(w->crops);
         w->meta = m;
