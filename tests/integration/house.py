@@ -71,6 +71,13 @@ def seconds(file):
     return max(times) - min(times)
 
 
+def run_all(argv, env=None):
+    """What a program says, on both streams, whatever its exit status."""
+    r = subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=PATIENCE,
+                       env={**os.environ, "FACED_MODELS": MODELS, **(env or {})})
+    return r.stdout + r.stderr
+
+
 def picture_size(file):
     """Width and height of a picture."""
     out = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "stream=width,height", "-of",

@@ -304,7 +304,7 @@ int main(int argc, char **argv)
     const GOptionEntry entries[] = {
             {"mount", 0, 0, G_OPTION_ARG_STRING_ARRAY, &mounts, NULL, NULL},
             {"port", 0, 0, G_OPTION_ARG_INT, &port, NULL, NULL},
-            {"user", 0, 0, G_OPTION_ARG_STRING, &user, NULL, NULL},
+            {"user", 0, 0, G_OPTION_ARG_FILENAME, &user, NULL, NULL}, /* bytes */
             {"auth", 0, 0, G_OPTION_ARG_STRING, &how, NULL, NULL},
             {"cert", 0, 0, G_OPTION_ARG_STRING, &cert, NULL, NULL},
             {"key", 0, 0, G_OPTION_ARG_STRING, &key, NULL, NULL},
