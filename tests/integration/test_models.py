@@ -511,3 +511,42 @@ def test_random_caffe_model_has_the_layers_of_the_prototxt(net, tmp_path):
     assert answers[0].shape == ((8,) if net == "age" else (2,))
     assert numpy.ptp(answers, axis=0).max() > 0.1  # not the same to all
     assert all(0.02 < numpy.max(a) < 0.9999 for a in answers)
+
+
+# ---- facectl models --fetch
+
+
+def fetch_model(name, directory, **env):
+    conf = os.path.join(directory, "f.conf")
+    with open(conf, "w") as f:
+        f.write(f'models: {{ dir = "{directory}/models"; }};\n')
+    return subprocess.run([house.tool("facectl"), "models", "-c", conf, "--fetch", name],
+                          capture_output=True, text=True, timeout=house.PATIENCE,
+                          env={**os.environ, "FACED_FETCH": MODELS, "FACED_MODELS": "", **env})
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("name", ["yunet-n", "ssd", "retail-0013", "xception"])
+def test_facectl_brings_a_model(tmp_path, name):
+    """Into an empty folder, from a mirror with what `make models` fetched."""
+    mirror = os.path.dirname(FETCHED)
+    r = fetch_model(name, str(tmp_path), FACED_MIRROR=mirror)
+    assert r.returncode == 0, r.stderr
+    card = json.load(open(tmp_path / "models" / f"{name}.card.json"))
+    for file in card["files"]:
+        data = open(tmp_path / "models" / file["name"], "rb").read()
+        assert hashlib.sha256(data).hexdigest() == file["sha256"]
+    assert len(os.listdir(tmp_path / "models")) == 1 + len(card["files"]), "nothing else"
+
+
+def test_facectl_says_why_it_cannot(tmp_path):
+    r = fetch_model("nonesuch", str(tmp_path))
+    assert r.returncode == 1 and "there is no model 'nonesuch': levi-hassner" in r.stderr
+    r = fetch_model("yunet", str(tmp_path), PYTHON="/usr/bin/no-python")
+    assert r.returncode == 1 and "install python3; the package faced-models brings" in r.stderr
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    r = fetch_model("yunet", str(tmp_path), FACED_MIRROR=str(empty),
+                    FACED_UPSTREAM="http://127.0.0.1:1")
+    assert r.returncode in (1, 69) and "fetch:" in r.stderr
+    assert os.listdir(tmp_path / "models") == []

@@ -12,15 +12,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ENDING ".card.json"
 
 struct arguments {
     struct ctl_common common;
     bool verify;
+    const char *fetch; /* a model's name */
 };
 
 static const struct argp_option options[] = {
+        {"fetch", 'f', "NAME", 0, "Bring a model: its files by the catalogue, and its card", 0},
         {"verify", 'v', NULL, 0, "Compare each file with its card's checksum", 0},
         {0},
 };
@@ -30,6 +33,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct arguments *a = state->input;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &a->common; break;
+    case 'f': a->fetch = arg; break;
     case 'v': a->verify = true; break;
     case ARGP_KEY_ARG: argp_error(state, "'%s': no argument is expected", arg); break;
     default: return ARGP_ERR_UNKNOWN;
@@ -56,8 +60,8 @@ static enum fitness judge(const struct card *card, bool verify, char *dst, size_
     for (int i = 0; i < card->n_files; i++) {
         FILE *f = fopen(card->file[i].path, "re");
         if (!f) {
-            (void)snprintf(dst, size, "%s: %s; `make models OPTIONAL=1` fetches what is optional",
-                    card->file[i].path, err_name(errno));
+            (void)snprintf(dst, size, "%s: %s; `facectl models --fetch %s` brings it",
+                    card->file[i].path, err_name(errno), card->name);
             return FIT_ABSENT;
         }
         (void)fclose(f);
@@ -159,6 +163,24 @@ static int show(const struct conf *conf, struct dirent **names, int n, const str
     return bad;
 }
 
+/* Where the scripts are: beside the models where they are installed. */
+static char *script_of(const struct conf *conf)
+{
+    const char *folder = getenv("FACED_FETCH"); // NOLINT(concurrency-mt-unsafe): one thread
+    return folder && *folder ? mem_format("%s/fetch-model.sh", folder)
+                             : mem_format("%s/../fetch/fetch-model.sh", conf->models.dir);
+}
+
+/* Becomes the script, which says by itself what is wrong. */
+static int fetch(const struct conf *conf, const char *name)
+{
+    char *script = script_of(conf);
+    execl("/bin/sh", "sh", script, name, conf->models.dir, (char *)NULL);
+    int code = ctl_fail(CTL_FAILED, "models", "cannot run %s: %s", script, err_name(errno));
+    free(script);
+    return code;
+}
+
 int ctl_models(int argc, char **argv)
 {
     static const struct argp argp = {.options = options,
@@ -172,6 +194,11 @@ int ctl_models(int argc, char **argv)
     struct conf *conf = ctl_conf("models", a.common.file);
     if (!conf)
         return CTL_CONFIG;
+    if (a.fetch) {
+        int failed = fetch(conf, a.fetch);
+        conf_free(conf);
+        return failed;
+    }
     const char *dir = conf->models.dir;
     int code = CTL_OK;
     struct dirent **names = NULL;
