@@ -40,7 +40,8 @@
 #define STEADY   (30 * MONO_SECOND)  /* a connection that lasted so long ends the back-off */
 #define TAKEN    (600 * MONO_SECOND) /* how long another client with our id is left alone */
 #define LIKELY   (120 * MONO_SECOND) /* the same where that is only likely */
-#define SHORT    3 /* so many connections cut while nothing was under way: likely */
+#define AT_ONCE  (5 * MONO_SECOND)   /* a connection cut within that, */
+#define SHORT    4 /* so many times in a row, while nothing was under way: likely */
 #define MS       INT64_C(1000)
 
 enum phase {
@@ -287,11 +288,12 @@ static void look_ahead(struct bus *b, int64_t now, bool lasted, const struct err
 /*
  * The broker closed it soon after it took it. MQTT 3.1.1, and brokers of 5 that do not say
  * "taken over", leave it at that; when it happens again and again with nothing under way that could
- * have displeased it, another client most likely has our id, and to come back would throw it out.
+ * have displeased it, and each time it takes us back at the first try, another client most likely
+ * has our id, and to come back would throw it out.
  */
-static void suspect(struct bus *b, bool idle, struct err *e)
+static void suspect(struct bus *b, bool idle, int64_t lasted_us, struct err *e)
 {
-    b->cut_short = idle ? b->cut_short + 1 : 0;
+    b->cut_short = idle && lasted_us < AT_ONCE ? b->cut_short + 1 : 0;
     bool likely = b->cut_short >= SHORT;
     (void)err_set(e, likely ? -EBUSY : e->code,
             "the broker %s closed the connection soon after it took it%s; does another client use "
@@ -310,7 +312,9 @@ static void part(struct bus *b, int64_t now, struct err *e)
         backoff_reset(&b->backoff);
         b->cut_short = 0;
     } else if (lasted && e->code == -ECONNRESET) {
-        suspect(b, idle, e);
+        suspect(b, idle, now - b->up_us, e);
+    } else if (!lasted) {
+        b->cut_short = 0; /* it was away itself */
     }
     note_connected(b, false);
     complain(b, now, e);

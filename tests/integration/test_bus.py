@@ -438,14 +438,14 @@ def test_a_taken_over_id_is_not_fought(fake, drive):
 
 
 def test_two_clients_with_one_id_do_not_fight(running, broker, drive):
-    """This broker does not say why it closes: after three times that is clear enough."""
+    """This broker does not say why it closes: after four times that is clear enough."""
     d = drive(broker.port, BUS_VERSION="auto")
-    for n in range(1, 4):
+    for n in range(1, 5):
         d.connected(n)
         other = running(Drive(broker.port, BUS_VERSION="auto"))
         other.connected()
         d.wait_line(r"closed the connection soon after it took it", n)
-        if n < 3:
+        if n < 4:
             other.finish()
     d.wait_line(r"closed the connection soon after it took it, again and again; does another client "
                 r"use the id 'faced-test'")
@@ -454,7 +454,7 @@ def test_two_clients_with_one_id_do_not_fight(running, broker, drive):
     other.do("send 20")
     other.wait_acked(20)
     other.finish()
-    assert d.count(r"connected to the broker") == 3
+    assert d.count(r"connected to the broker") == 4
     d.do("stop")
     assert d.wait() == 0
 

@@ -91,7 +91,8 @@ def test_ready_needs_no_camera_and_no_broker(machine, scene):
     machine.write("/etc/faced/faced.conf",
                   conf(scene, {"door": f"rtsp://127.0.0.1:{port}/door"}, broker=port))
     start(machine)
-    assert re.match(r"0/1 cameras, .*broker down; ", machine.show("StatusText"))
+    machine.wait(lambda: re.match(r"0/1 cameras, .*broker down; ", machine.show("StatusText")),
+                 "what is wrong in STATUS")
     machine.run("systemctl", "stop", "faced.service")
 
 
