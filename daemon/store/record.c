@@ -13,7 +13,7 @@
 
 struct records {
     const char *node;
-    sqlite3_stmt *write, *observe, *camera, *enabled, *open;
+    sqlite3_stmt *write, *observe, *camera, *open;
 };
 
 #define ANSWER_COLUMNS                                                                             \
@@ -47,8 +47,6 @@ static const char camera_text[] =
         " first_seen_us = coalesce(first_seen_us, excluded.first_seen_us),"
         " last_seen_us = coalesce(excluded.last_seen_us, last_seen_us)";
 
-static const char enabled_text[] = "SELECT enabled FROM camera WHERE name = ?";
-
 static const char open_text[] = "SELECT id, camera, start_us, last_us, " ANSWER_COLUMNS
                                 " FROM record WHERE end_reason IS NULL ORDER BY row LIMIT 1";
 
@@ -63,8 +61,6 @@ int records_open(struct records **ret_r, struct sqlite3 *db, const char *node)
     if (rc == SQLITE_OK)
         rc = sql_prepare(db, &r->camera, camera_text);
     if (rc == SQLITE_OK)
-        rc = sql_prepare(db, &r->enabled, enabled_text);
-    if (rc == SQLITE_OK)
         rc = sql_prepare(db, &r->open, open_text);
     return rc;
 }
@@ -76,7 +72,6 @@ void records_close(struct records *r)
     sqlite3_finalize(r->write);
     sqlite3_finalize(r->observe);
     sqlite3_finalize(r->camera);
-    sqlite3_finalize(r->enabled);
     sqlite3_finalize(r->open);
     free(r);
 }
@@ -152,22 +147,6 @@ int records_camera(struct records *r, const struct event *ev)
         rc = sql_run(r->camera);
     sqlite3_clear_bindings(r->camera); /* url ends with this call */
     return rc;
-}
-
-int records_camera_enabled(struct records *r, const char *camera, bool *ret_known, bool *ret_on)
-{
-    *ret_known = false;
-    int rc = sql_bind(r->enabled, "s", camera);
-    if (rc == SQLITE_OK)
-        rc = sql_next(r->enabled);
-    if (rc != SQLITE_ROW)
-        return rc == SQLITE_DONE ? SQLITE_OK : rc;
-    if (sqlite3_column_type(r->enabled, 0) != SQLITE_NULL) {
-        *ret_known = true;
-        *ret_on = sqlite3_column_int(r->enabled, 0) != 0;
-    }
-    sqlite3_reset(r->enabled);
-    return SQLITE_OK;
 }
 
 /* ---- back from a row ---- */

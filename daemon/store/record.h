@@ -27,8 +27,5 @@ int records_observe(struct records *r, const struct event *ev);
 
 int records_camera(struct records *r, const struct event *ev);
 
-/* What a command said of a camera before; *ret_known is false when none did. */
-int records_camera_enabled(struct records *r, const char *camera, bool *ret_known, bool *ret_on);
-
 /* Any record that is still open, as an END at its last sighting with reason `restart`. */
 int records_next_open(struct records *r, struct event *ret_ev, bool *ret_found);

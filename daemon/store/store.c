@@ -446,11 +446,6 @@ struct store *store_open(const struct store_options *options, struct err *e)
     return s;
 }
 
-bool store_camera_enabled(struct store *s, const char *camera, bool *ret_enabled)
-{
-    return writer_camera_enabled(s->writer, camera, ret_enabled);
-}
-
 int store_start(struct store *s, struct queue *events, struct queue *to_bus, struct queue *acks,
         struct beat *beat)
 {

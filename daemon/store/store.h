@@ -65,9 +65,6 @@ struct store_options {
  */
 struct store *store_open(const struct store_options *options, struct err *e);
 
-/* What a command said of a camera in an earlier run; false when none did. Before store_start(). */
-bool store_camera_enabled(struct store *s, const char *camera, bool *ret_enabled);
-
 /*
  * Starts the thread. events holds struct event; to_bus (struct message) and acks (the same
  * messages, given back once acknowledged) are NULL without a bus. The queues stay the caller's and

@@ -439,11 +439,3 @@ bool writer_owes(const struct writer *w)
 {
     return !w->ended_open;
 }
-
-bool writer_camera_enabled(struct writer *w, const char *camera, bool *ret_enabled)
-{
-    bool known = false;
-    if (!w->db || records_camera_enabled(w->records, camera, &known, ret_enabled) != SQLITE_OK)
-        return false;
-    return known;
-}

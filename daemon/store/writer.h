@@ -74,5 +74,3 @@ const struct meta *writer_meta(const struct writer *w);
 
 /* Is there something left to do that the opening could not write? */
 bool writer_owes(const struct writer *w);
-
-bool writer_camera_enabled(struct writer *w, const char *camera, bool *ret_enabled);

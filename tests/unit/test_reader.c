@@ -155,6 +155,29 @@ static void who_is_still_there_has_no_end(void **state)
     end(&p);
 }
 
+static void what_a_command_said_of_a_camera(void **state)
+{
+    (void)state;
+    struct people p = begin();
+    struct err e = {0};
+    struct reader *r = reader_open(p.path, &e);
+    assert_non_null(r);
+    bool enabled = true;
+    assert_int_equal(reader_camera_enabled(r, "door", &enabled, &e), 0);
+    assert_true(enabled); /* none did: it stays as it is */
+    for (int commanded = 0; commanded < 2; commanded++) {
+        struct event *ev = event_new(EVENT_CAMERA, "door");
+        ev->status.state = CAMERA_DISABLED;
+        ev->status.commanded = commanded;
+        assert_int_equal(records_camera(p.r, ev), 0);
+        event_free(ev);
+        assert_int_equal(reader_camera_enabled(r, "door", &enabled, &e), 0);
+        assert_int_equal(enabled, !commanded); /* what is only configured is not kept */
+    }
+    reader_close(r);
+    end(&p);
+}
+
 static void questions_find_their_index(void **state)
 {
     (void)state;
@@ -244,6 +267,7 @@ int main(void)
             cmocka_unit_test(by_seq_it_is_a_cursor),
             cmocka_unit_test(whoever_listens_may_say_enough),
             cmocka_unit_test(who_is_still_there_has_no_end),
+            cmocka_unit_test(what_a_command_said_of_a_camera),
             cmocka_unit_test(questions_find_their_index),
             cmocka_unit_test(what_is_no_database_of_ours_is_said_so),
             cmocka_unit_test(it_reads_where_it_may_not_write),
