@@ -307,7 +307,8 @@ static void part(struct bus *b, int64_t now, struct err *e)
 {
     bool lasted = b->phase >= PHASE_TALKING;
     bool idle = sender_waits_since(b->sender) == INT64_MAX;
-    sender_cut(b->sender, lasted && e->code == -ECONNRESET);
+    if (sender_cut(b->sender, lasted && e->code == -ECONNRESET))
+        backoff_reset(&b->backoff); /* what it disliked does not come again */
     if (lasted && now - b->up_us >= STEADY) {
         backoff_reset(&b->backoff);
         b->cut_short = 0;

@@ -246,8 +246,8 @@ int sender_send(
     return r;
 }
 
-/* The broker hung up while these many packets waited for its answer. */
-static void learn_from_cut(struct sender *s, int messages, int states)
+/* The broker hung up while these many packets waited for its answer. True: one was set aside. */
+static bool learn_from_cut(struct sender *s, int messages, int states)
 {
     static const char why[] = "the broker closes the connection whenever it comes";
     if (is_cautious(s) && messages + states == 1) {
@@ -264,25 +264,26 @@ static void learn_from_cut(struct sender *s, int messages, int states)
             state_refused(s, topic, why);
             s->board_cuts = 0;
         }
-        return;
+        return true;
     }
     s->message_cuts += messages > 0;
     s->board_cuts += states > 0;
+    return false;
 }
 
-void sender_cut(struct sender *s, bool hung_up)
+bool sender_cut(struct sender *s, bool hung_up)
 {
     pthread_mutex_lock(&s->lock);
     int states = board_in_flight(s->board);
     pthread_mutex_unlock(&s->lock);
     int messages = window_in_flight(s->window);
-    if (hung_up && messages + states > 0)
-        learn_from_cut(s, messages, states);
+    bool known = hung_up && messages + states > 0 && learn_from_cut(s, messages, states);
     s->greeted = false;
     window_cut(s->window);
     pthread_mutex_lock(&s->lock);
     board_cut(s->board);
     pthread_mutex_unlock(&s->lock);
+    return known;
 }
 
 bool sender_settled(struct sender *s)

@@ -49,8 +49,8 @@ int sender_send(
         struct sender *s, struct broker *broker, bool messages, int64_t now_us, struct err *e);
 
 /* The connection is no more: all that is not acknowledged is to be sent again. hung_up: the broker
- * closed it, for a reason that it did not give. */
-void sender_cut(struct sender *s, bool hung_up);
+ * closed it, for a reason that it did not give. True: the reason is known now, and set aside. */
+bool sender_cut(struct sender *s, bool hung_up);
 
 /* The broker has the board as it is now. */
 bool sender_settled(struct sender *s);
