@@ -147,11 +147,13 @@ tsan:
 TSAN := slot queue stop thread log redact frame pool pipeline camera store bus
 tsan-tests: $(TSAN:%=$(B)/tests/test_%)
 
-# What each stage costs alone, and the whole; on a picture of a camera and on one of full HD.
+# What each stage costs alone, and the whole; on a picture of a camera and on one of full HD. Then
+# what an event waits while a large database is pruned.
 bench: deps
 	@$(MAKE) --no-print-directory all tools clips
 	@$(OUT)/bench $(MODELS) $(OUT)/clips/long.mkv $(OUT)/faced
 	@echo; $(OUT)/bench $(MODELS) $(OUT)/clips/long-1080p.mkv $(OUT)/faced
+	@echo; $(OUT)/bench_store 1000000 $(OUT)
 
 demo: deps
 	@$(MAKE) --no-print-directory all tools clips

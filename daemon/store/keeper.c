@@ -44,6 +44,7 @@ int keeper_order(struct keeper *k, const struct store_order *order, int64_t now_
     k->order = *order;
     k->progress = (struct store_progress){.running = true};
     k->phase = KEEPER_REMOVES;
+    k->amount = AMOUNT_FIRST;
     k->next_us = k->moved_us = now_us;
     return 0;
 }
@@ -105,6 +106,7 @@ static enum chore_kind kind_of(const struct keeper *k)
 /* What comes when this phase has nothing left to do. */
 static void next_phase(struct keeper *k, struct writer *w, int64_t now_us)
 {
+    k->amount = AMOUNT_FIRST; /* a page costs something else than a row */
     switch (k->phase) {
     case KEEPER_REMOVES: k->phase = KEEPER_SHRINKS; return;
     case KEEPER_SHRINKS:

@@ -16,7 +16,7 @@ int writer_chore(struct writer *w, struct chore *c, struct err *e)
 {
     (void)w;
     struct fake_writer *f = &fake_writer;
-    int64_t n = 0;
+    int64_t us = 0, n;
     c->more = false;
     if (++f->pieces == f->fail_at)
         return err_set(e, f->code, "it was told to fail");
@@ -24,11 +24,12 @@ int writer_chore(struct writer *w, struct chore *c, struct err *e)
     case CHORE_PRUNE:
     case CHORE_ERASE:
         n = take(&f->rows, c->amount);
+        us = n * f->row_us;
         c->gone->records += n;
         c->more = f->rows > 0;
         break;
     case CHORE_SHRINK:
-        n = take(&f->pages, c->amount);
+        us = take(&f->pages, c->amount) * f->page_us;
         c->more = f->pages > 0;
         f->shrinks_all += c->all;
         break;
@@ -37,7 +38,6 @@ int writer_chore(struct writer *w, struct chore *c, struct err *e)
         c->more = f->readers-- > 0;
         break;
     }
-    int64_t us = n * f->row_us;
     fake_mono_ahead(us);
     f->longest_us = us > f->longest_us ? us : f->longest_us;
     f->last_amount = c->amount;

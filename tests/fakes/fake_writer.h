@@ -7,12 +7,12 @@
  * pages there are to take, and each costs its time by fake:mono's clock.
  */
 extern struct fake_writer {
-    int64_t rows, pages; /* left to take */
-    int64_t row_us;      /* what one costs; a page costs the same */
-    int readers;         /* so many times the -wal cannot be emptied */
-    int fail_at, code;   /* the piece of this number fails so; 0: none */
-    int pieces;          /* so far */
-    int64_t longest_us;  /* of them */
+    int64_t rows, pages;     /* left to take */
+    int64_t row_us, page_us; /* what one costs */
+    int readers;             /* so many times the -wal cannot be emptied */
+    int fail_at, code;       /* the piece of this number fails so; 0: none */
+    int pieces;              /* so far */
+    int64_t longest_us;      /* of them */
     int64_t last_amount;
     int shrinks_all, empties; /* pieces of these kinds */
 } fake_writer;

@@ -19,7 +19,8 @@ static struct keeper begin(bool alone, int64_t rows, int64_t row_us)
 {
     struct keeper k;
     fake_mono_reset();
-    fake_writer = (struct fake_writer){.rows = rows, .pages = rows / 10, .row_us = row_us};
+    fake_writer = (struct fake_writer){
+            .rows = rows, .pages = rows / 10, .row_us = row_us, .page_us = row_us};
     keeper_init(&k, alone, mono_us());
     return k;
 }
@@ -64,6 +65,20 @@ static void a_slow_disk_is_met_with_small_pieces_at_once(void **state)
     fake_writer.longest_us = 0;
     turn(&k);
     assert_true(fake_writer.longest_us <= 20 * MS);
+}
+
+static void a_page_may_cost_more_than_a_row(void **state)
+{
+    (void)state;
+    struct keeper k = begin(false, 100000, 2);
+    fake_writer.page_us = 300;
+    while (fake_writer.rows)
+        turn(&k);
+    assert_int_equal(fake_writer.last_amount, 5000);
+    fake_writer.longest_us = 0;
+    while (fake_writer.pages)
+        turn(&k);
+    assert_in_range(fake_writer.longest_us, 5 * MS, 40 * MS);
 }
 
 static void when_all_is_done_it_looks_once_a_minute(void **state)
@@ -182,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(pieces_come_near_their_time_and_not_far_over_it),
             cmocka_unit_test(a_slow_disk_is_met_with_small_pieces_at_once),
+            cmocka_unit_test(a_page_may_cost_more_than_a_row),
             cmocka_unit_test(when_all_is_done_it_looks_once_a_minute),
             cmocka_unit_test(an_erasure_is_remove_shrink_empty),
             cmocka_unit_test(who_reads_for_ever_is_not_waited_for),
