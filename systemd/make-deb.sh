@@ -33,6 +33,7 @@ if ! dpkg-buildpackage -us -uc -b >"$log" 2>&1; then
     echo "make-deb: the packages could not be built; the whole output is in $log" >&2
     exit 1
 fi
+# There is no bug in Debian's tracker that a first upload could close.
 lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs \
     "$out/deb"/faced_*.changes
 mv "$out/deb"/*.deb "$out/"
