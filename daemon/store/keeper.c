@@ -49,6 +49,11 @@ int keeper_order(struct keeper *k, const struct store_order *order, int64_t now_
     return 0;
 }
 
+bool keeper_erases(const struct keeper *k)
+{
+    return k->ordered && k->order.job == STORE_ERASE && k->phase == KEEPER_REMOVES;
+}
+
 static void rest(struct keeper *k, int64_t now_us)
 {
     k->ordered = false;

@@ -51,6 +51,9 @@ void keeper_look(struct keeper *k, int64_t now_us);
 /* Begins an order, or refuses: -EBUSY. */
 int keeper_order(struct keeper *k, const struct store_order *order, int64_t now_us);
 
+/* Is it removing people by order? What is told of them must be recalled once it is not. */
+bool keeper_erases(const struct keeper *k);
+
 /* One piece. Its failures are part of the progress, or come again in a minute. */
 void keeper_turn(struct keeper *k, struct writer *w);
 

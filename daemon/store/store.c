@@ -315,9 +315,29 @@ static bool may_tidy_up(const struct store *s)
     return !s->retry_us && !s->stop_us;
 }
 
+/*
+ * Messages that the bus has not taken yet are read from the outbox again, as they stand there now:
+ * with those of the erased made unreadable. All at once, so that none overtakes another.
+ */
+static void recall(struct store *s)
+{
+    void *waiting[WINDOW];
+    size_t n = s->to_bus ? queue_take(s->to_bus, waiting, WINDOW, 0) : 0;
+    if (n == 0)
+        return;
+    writer_hand_out_from(s->writer, ((struct message *)waiting[0])->row);
+    for (size_t i = 0; i < n; i++)
+        message_free(waiting[i]);
+    s->handed -= n;
+    s->more = true;
+}
+
 static void tidy_up(struct store *s)
 {
+    bool erasing = keeper_erases(&s->keeper);
     keeper_turn(&s->keeper, s->writer);
+    if (erasing && !keeper_erases(&s->keeper))
+        recall(s);
     desk_tell(s->desk, &s->keeper.progress);
     pthread_mutex_lock(&s->lock);
     s->stats.outbox_waiting = writer_meta(s->writer)->outbox_rows;

@@ -383,6 +383,11 @@ int writer_rewrite(struct writer *w, struct err *e)
     return r < 0 ? err_set(e, r, "it cannot be written anew: %s", err_name(r)) : 0;
 }
 
+void writer_hand_out_from(struct writer *w, int64_t row)
+{
+    w->last_row = row - 1;
+}
+
 void writer_set(struct writer *w, const struct store_settings *settings)
 {
     const struct outbox_bounds bounds = bounds_of(settings);

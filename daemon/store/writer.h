@@ -38,6 +38,9 @@ int writer_write(struct writer *w, struct batch *b, struct err *e);
 
 void writer_set(struct writer *w, const struct store_settings *settings);
 
+/* Messages from this row of the outbox on have come back and are handed out again. */
+void writer_hand_out_from(struct writer *w, int64_t row);
+
 /* A step of upkeep.h, in a transaction of its own where it needs one. */
 enum chore_kind {
     CHORE_PRUNE,     /* by the settings; amount: rows */

@@ -648,6 +648,44 @@ static void of_the_erased_no_byte_remains(void **state)
     end(h);
 }
 
+/* The broker is away: what the bus has not taken yet is told of nobody who was erased. */
+static void messages_under_way_are_recalled(void **state)
+{
+    (void)state;
+    enum {
+        PEOPLE = 20,
+        ERASED_FROM = 5,
+        ERASED_TO = 15
+    };
+    struct house *h = begin();
+    start(h);
+    for (int i = 0; i < PEOPLE; i++)
+        put(h, EVENT_END, i);
+    struct message *taken = receive(h);
+    wait_integer(h, "SELECT count(msg) FROM outbox", PEOPLE);
+    struct store_order order = {
+            .job = STORE_ERASE,
+            .who = {.since_us = KIT_START + ERASED_FROM * MONO_SECOND,
+                    .until_us = KIT_START + ERASED_TO * MONO_SECOND},
+    };
+    assert_int_equal(store_order(h->store, &order), 0);
+    assert_int_equal(wait_done(h).gone.messages, ERASED_TO - ERASED_FROM);
+    assert_true(queue_put(h->acks, taken));
+    for (int i = 1; i < PEOPLE; i++) {
+        struct message *m = receive(h);
+        char id[UUID_TEXT];
+        bool erased = i >= ERASED_FROM && i < ERASED_TO;
+        kit_id(id, i);
+        assert_int_equal(m->msg, i + 1);
+        assert_string_equal(m->topic, erased ? "lost" : "door/faces");
+        assert_int_equal(strstr(m->json, id) != NULL, !erased);
+        assert_true(queue_put(h->acks, m));
+    }
+    wait_for(h, is_outbox_empty);
+    close_store(h);
+    end(h);
+}
+
 static void retention_goes_on_by_itself_and_obeys_new_settings(void **state)
 {
     (void)state;
@@ -839,6 +877,7 @@ int main(void)
             cmocka_unit_test(lost_records_are_in_the_database_with_their_span),
             cmocka_unit_test(a_bus_that_is_gone_leaves_the_rows),
             cmocka_unit_test(of_the_erased_no_byte_remains),
+            cmocka_unit_test(messages_under_way_are_recalled),
             cmocka_unit_test(retention_goes_on_by_itself_and_obeys_new_settings),
             cmocka_unit_test(one_order_at_a_time_and_none_at_the_end),
             cmocka_unit_test(without_a_daemon_the_work_is_done_on_the_file),
