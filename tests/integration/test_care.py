@@ -97,10 +97,10 @@ def test_erase_removes_for_good(daemon):
 
 @pytest.mark.models
 def test_prune_is_retention_now(daemon):
-    daemon.configure({"door": "absent.mkv"}, extra="")
-    text = open(daemon.conf).read().replace('faced.db"; };', 'faced.db"; retention = "2h"; };')
+    with open(daemon.conf) as f:
+        text = f.read()
     with open(daemon.conf, "w") as f:
-        f.write(text)
+        f.write(text.replace('faced.db"; };', 'faced.db"; retention = "2h"; };'))
     if daemon.p.poll() is None:
         daemon.reload()
         daemon.wait_line(r"reloaded .*database")
@@ -238,3 +238,28 @@ def test_erase_asks_on_a_terminal(running, tmp_path):
         assert r.returncode == code, r.stderr
         assert "Remove 5 records for good?" in r.stderr
         assert count(daemon) == left
+
+
+@pytest.mark.models
+def test_long_work_shows_how_far_it_is(running, tmp_path):
+    daemon = begun(tmp_path)
+    fill(daemon, 30000)
+    master, slave = os.openpty()
+    p = subprocess.Popen([house.tool("facectl"), "erase", "-c", daemon.conf, "--camera", "door",
+                          "--yes", "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=slave)
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 4096)
+        except OSError:  # the terminal's way to say that nobody writes any more
+            break
+        if not part:
+            break
+        shown += part
+    os.close(master)
+    assert json.loads(p.stdout.read())["records"] == 30000
+    assert p.wait(house.PATIENCE) == 0
+    assert b" %  " in shown and b"erased" in shown
+    assert shown.endswith(b"\r")  # and leaves no trace

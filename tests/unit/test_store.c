@@ -777,6 +777,41 @@ static void a_removed_file_is_begun_anew(void **state)
     end(h);
 }
 
+/* Whoever finds the damage, the writing or the opening: acknowledgements of before hit nothing. */
+static void a_damaged_file_in_its_place_is_moved_aside(void **state)
+{
+    (void)state;
+    struct house *h = begin();
+    char *torn = strdup(kit_path(h->dir, "torn.db"));
+    static const char zeros[4096];
+    start(h);
+    close_store(h);
+    kit_copy(h->path, torn);
+    int fd = open(torn, O_WRONLY);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    for (off_t at = sizeof(zeros); at < st.st_size; at += (off_t)sizeof(zeros))
+        assert_int_equal(pwrite(fd, zeros, sizeof(zeros), at), sizeof(zeros));
+    close(fd);
+
+    open_again(h);
+    start(h);
+    put(h, EVENT_NEW, 1);
+    struct message *before = receive(h);
+    assert_int_equal(rename(torn, h->path), 0);
+    put(h, EVENT_NEW, 2);
+    struct message *after = receive(h);
+    assert_int_equal(after->msg, 1);
+    assert_true(after->row > before->row);
+    assert_int_equal(kit_count_files(h->dir, "damaged-"), 1);
+    assert_true(queue_put(h->acks, before));
+    message_free(after);
+    close_store(h);
+    assert_int_equal(kit_integer(h->path, "SELECT count(*) FROM outbox"), 1);
+    free(torn);
+    end(h);
+}
+
 static void another_file_in_its_place_is_used_and_its_messages_are_sent(void **state)
 {
     (void)state;
@@ -882,6 +917,7 @@ int main(void)
             cmocka_unit_test(one_order_at_a_time_and_none_at_the_end),
             cmocka_unit_test(without_a_daemon_the_work_is_done_on_the_file),
             cmocka_unit_test(a_removed_file_is_begun_anew),
+            cmocka_unit_test(a_damaged_file_in_its_place_is_moved_aside),
             cmocka_unit_test(another_file_in_its_place_is_used_and_its_messages_are_sent),
             cmocka_unit_test(a_directory_that_goes_and_comes_costs_nothing_but_delay),
             cmocka_unit_test(a_store_that_never_started_closes),
