@@ -12,6 +12,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *does;
 } commands[] = {
+        {"image", ctl_image, "faces, ages and genders in pictures"},
         {"events", ctl_events, "the people seen"},
         {"status", ctl_status, "what the daemon is doing now"},
         {"probe", ctl_probe, "can this camera be used?"},

@@ -1,6 +1,7 @@
 #include "app/pipeline.h"
 
 #include "app/camera.h"
+#include "app/models.h"
 #include "app/pool.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -14,7 +15,6 @@
 #include "picture/album.h"
 #include "track/tracker.h"
 #include "vision/attrs.h"
-#include "vision/card.h"
 #include "vision/detector.h"
 
 #include <errno.h>
@@ -67,8 +67,7 @@ struct pipeline {
     /* set at birth */
     const struct conf *conf;
     struct pipeline_links links;
-    struct card *detector_card, *attrs_card;
-    struct traits traits;
+    struct models models;
     int n_workers;
     struct worker *workers;
     struct pool *pool;
@@ -227,20 +226,15 @@ static void *worker_body(void *arg)
 
 static int open_models(struct pipeline *p, struct err *e)
 {
-    const struct conf *conf = p->conf;
-    p->detector_card = card_load(conf->models.dir, conf->models.detector, e);
-    p->attrs_card =
-            p->detector_card ? card_load(conf->models.dir, conf->models.attributes, e) : NULL;
-    if (!p->attrs_card)
+    if (models_load(&p->models, p->conf, e) < 0)
         return -1;
-    card_traits(p->detector_card, p->attrs_card, &p->traits);
     for (int i = 0; i < p->n_workers; i++) {
         struct worker *w = &p->workers[i];
-        w->detector = detector_open(p->detector_card, e);
-        w->attrs = w->detector ? attrs_open(p->attrs_card, e) : NULL;
+        w->detector = detector_open(p->models.detector, e);
+        w->attrs = w->detector ? attrs_open(p->models.attributes, e) : NULL;
         if (!w->attrs)
             return -1;
-        w->scaler = conf->privacy.store_crops ? scaler_new() : NULL;
+        w->scaler = p->conf->privacy.store_crops ? scaler_new() : NULL;
     }
     return 0;
 }
@@ -285,8 +279,7 @@ void pipeline_free(struct pipeline *p)
         scaler_free(p->workers[i].scaler);
     }
     free(p->workers);
-    card_free(p->detector_card);
-    card_free(p->attrs_card);
+    models_done(&p->models);
     pool_free(p->pool);
     free(p);
 }
@@ -296,9 +289,10 @@ struct lane *pipeline_add(struct pipeline *p, const struct conf_camera *conf)
     struct lane *l = mem_new(1, sizeof(*l));
     l->pipeline = p;
     l->conf = conf;
-    l->tracker = tracker_new(&p->conf->track, p->traits.start_score, p->traits.start_eyes);
-    l->emitter =
-            emitter_new(conf->name, &p->traits, p->conf->certainty, p->conf->database.observations);
+    l->tracker =
+            tracker_new(&p->conf->track, p->models.traits.start_score, p->models.traits.start_eyes);
+    l->emitter = emitter_new(
+            conf->name, &p->models.traits, p->conf->certainty, p->conf->database.observations);
     l->album = p->conf->privacy.store_crops ? album_new() : NULL;
     l->wall_offset_us = mono_wall_us() - mono_us();
     l->width = l->height = 1;

@@ -241,23 +241,28 @@ static char *dump(json_t *object)
     return s;
 }
 
-static json_t *face_of(const struct record *r)
+json_t *box_json(const struct box *relative)
 {
     json_t *box = mem_check(json_array());
-    const float sides[] = {r->box.x, r->box.y, r->box.w, r->box.h};
+    const float sides[] = {relative->x, relative->y, relative->w, relative->h};
     for (size_t i = 0; i < 4; i++) {
         if (json_array_append_new(box, number(sides[i], EVENT_BOX_DIGITS)) < 0)
             mem_check(NULL);
     }
+    return box;
+}
+
+static json_t *face_of(const struct record *r)
+{
     json_t *face = object_new();
-    put(face, "box", box);
+    put(face, "box", box_json(&r->box));
     put(face, "width_px", json_integer(r->width_px));
     put(face, "score", number(r->score, EVENT_SCORE_DIGITS));
     put(face, "samples", json_integer(r->samples));
     return face;
 }
 
-static json_t *age_of(const struct answers *a)
+json_t *answers_age_json(const struct answers *a)
 {
     bool known = a->age_unknown == UNKNOWN_NOT;
     json_t *age = object_new();
@@ -269,7 +274,7 @@ static json_t *age_of(const struct answers *a)
     return age;
 }
 
-static json_t *gender_of(const struct answers *a)
+json_t *answers_gender_json(const struct answers *a)
 {
     bool known = a->gender_unknown == UNKNOWN_NOT;
     json_t *gender = object_new();
@@ -304,8 +309,8 @@ char *event_json(const struct event *ev, const struct envelope *env)
     put(o, "published", json_null());
     put(o, "replayed", json_false());
     put(o, "face", face_of(r));
-    put(o, "age", age_of(&r->answers));
-    put(o, "gender", gender_of(&r->answers));
+    put(o, "age", answers_age_json(&r->answers));
+    put(o, "gender", answers_gender_json(&r->answers));
     json_t *models = object_new();
     put(models, "detector", text(r->detector));
     put(models, "attributes", text(r->attributes));

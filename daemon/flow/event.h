@@ -128,6 +128,12 @@ struct envelope {
  */
 char *event_json(const struct event *ev, const struct envelope *env);
 
+/* Its objects `age` and `gender`, for whoever tells the same elsewhere: new references. */
+struct json_t;
+struct json_t *answers_age_json(const struct answers *a);
+struct json_t *answers_gender_json(const struct answers *a);
+struct json_t *box_json(const struct box *relative); /* [x, y, w, h] */
+
 /* The message "lost" in the same state: messages from..to were dropped. It has no `replayed`. */
 char *event_json_lost(const struct envelope *env, int64_t time_us, uint64_t from, uint64_t to);
 

@@ -3,7 +3,8 @@
 #include "base/mem.h"
 #include "flow/frame.h"
 #include "flow/scale.h"
-#include "picture/jpeg.h"
+#include "picture/canvas.h"
+#include "picture/encode.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -69,9 +70,11 @@ static struct jpeg *cut_out(struct scaler *scaler, const struct frame *f, const 
     if (w < 1 || h < 1)
         return NULL;
     uint8_t *bgr = malloc((size_t)w * (size_t)h * 3);
-    struct jpeg *j = NULL;
+    struct canvas *c = NULL;
     if (bgr && scale_crop(scaler, f, x0, y0, w, h, SCALE_EDGE, bgr) == 0)
-        j = jpeg_from_bgr(bgr, w, h, SIDE);
+        c = canvas_of_bgr(bgr, w, h, SIDE);
+    struct jpeg *j = c ? encode_jpeg(c) : NULL;
+    canvas_free(c);
     free(bgr);
     return j;
 }

@@ -34,6 +34,7 @@ own() { # header-regex  allowed-path-regex
     grep -rnE "^#include <$1" daemon --include=*.[ch] --include=*.cpp | grep -vE "^daemon/$2" && bad=1
 }
 own 'lib(av|sw)' '(source/|picture/|flow/(frame|scale)\.c)'
+own 'cairo' 'picture/annotate\.c'
 own 'opencv2' 'vision/dnn_opencv\.cpp'
 own 'sqlite3' 'store/'
 own 'm(osquitto|qtt_protocol)' 'bus/'

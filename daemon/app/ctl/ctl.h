@@ -22,6 +22,8 @@ enum ctl_exit {
     CTL_CONFIG = 78,
 };
 
+int ctl_image(int argc, char **argv);
+int ctl_watch(int argc, char **argv);
 int ctl_events(int argc, char **argv);
 int ctl_status(int argc, char **argv);
 int ctl_probe(int argc, char **argv);

@@ -1,6 +1,9 @@
-/* needs: picture/jpeg */
-#include "picture/jpeg.h"
+/* needs: picture/encode picture/canvas flow/frame flow/scale base/err base/mem */
+#include "picture/encode.h"
 
+#include "picture/canvas.h"
+
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +31,9 @@ static void check(int width, int height, int side)
     uint8_t *bgr = malloc((size_t)width * (size_t)height * 3);
     for (int i = 0; i < width * height * 3; i++)
         bgr[i] = (uint8_t)(i / 7);
-    struct jpeg *j = jpeg_from_bgr(bgr, width, height, side);
+    struct canvas *c = canvas_of_bgr(bgr, width, height, side);
+    struct jpeg *j = encode_jpeg(c);
+    canvas_free(c);
     assert_non_null(j);
     assert_memory_equal(j->data, "\xff\xd8", 2);
     assert_memory_equal(j->data + j->size - 2, "\xff\xd9", 2);
@@ -58,8 +63,22 @@ static void nothing_of_nothing(void **state)
 {
     (void)state;
     uint8_t pixel[3] = {0};
-    assert_null(jpeg_from_bgr(pixel, 0, 1, 320));
-    assert_null(jpeg_from_bgr(pixel, 1, -1, 320));
+    assert_null(canvas_of_bgr(pixel, 0, 1, 320));
+    assert_null(canvas_of_bgr(pixel, 1, -1, 320));
+}
+
+static void a_file_is_what_its_name_says(void **state)
+{
+    (void)state;
+    struct canvas *c = canvas_new(20, 10);
+    struct err e = {0};
+    assert_true(encode_knows("a.JPG") && encode_knows("/x/y.jpeg") && encode_knows("b.png"));
+    assert_false(encode_knows("a.gif") || encode_knows("png") || encode_knows(""));
+    assert_int_equal(encode_file(c, "a.gif", &e), -EINVAL);
+    assert_non_null(strstr(e.text, ".jpg or .png"));
+    assert_int_equal(encode_file(c, "/nowhere/a.png", &e), -ENOENT);
+    assert_non_null(strstr(e.text, "/nowhere/a.png"));
+    canvas_free(c);
 }
 
 int main(void)
@@ -67,6 +86,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(smaller_never_larger),
             cmocka_unit_test(nothing_of_nothing),
+            cmocka_unit_test(a_file_is_what_its_name_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
