@@ -13,6 +13,7 @@ static const struct {
     const char *does;
 } commands[] = {
         {"image", ctl_image, "faces, ages and genders in pictures"},
+        {"watch", ctl_watch, "the same, live, of a webcam, a file or a camera"},
         {"events", ctl_events, "the people seen"},
         {"status", ctl_status, "what the daemon is doing now"},
         {"probe", ctl_probe, "can this camera be used?"},

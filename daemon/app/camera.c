@@ -60,6 +60,7 @@ struct camera {
     int64_t since_us;
     char trouble[256];
     char format[64];
+    int64_t duration_us;
 
     /* owned by the thread */
     struct backoff backoff;
@@ -152,6 +153,7 @@ static void came_online(struct camera *c, struct session *s)
     (void)snprintf(format, sizeof(format), "%s %dx%d", info.codec, info.width, info.height);
     pthread_mutex_lock(&c->lock);
     memcpy(c->format, format, sizeof(format));
+    c->duration_us = source_stream(s->source)->duration_us;
     pthread_mutex_unlock(&c->lock);
     if (log_over(&c->complained) && c->lost_us)
         log_info(
@@ -440,5 +442,6 @@ void camera_status(struct camera *c, struct camera_status *ret)
     ret->since_us = c->since_us;
     memcpy(ret->trouble, c->trouble, sizeof(ret->trouble));
     memcpy(ret->format, c->format, sizeof(ret->format));
+    ret->duration_us = c->duration_us;
     pthread_mutex_unlock(&c->lock);
 }

@@ -57,6 +57,7 @@ struct camera_status {
     int64_t since_us;    /* mono_us() of the last change of state */
     char trouble[256];   /* why it is not online; "" when all is well */
     char format[64];     /* "h264 1920x1080", "" before the first connection */
+    int64_t duration_us; /* of a file; 0: not known */
     uint64_t frames;     /* decoded and clean */
     uint64_t damaged;    /* decoded and held back */
     uint64_t sampled;    /* put into the slot */

@@ -58,6 +58,8 @@ struct worker {
     struct attrs *attrs;
     struct scaler *scaler; /* for the albums */
     struct face found[FACES_MAX];
+    int n_found; /* by the detector; the configuration may not want all of them */
+    struct portrait portraits[VIEW_MAX];
     struct log_limit complained;
     struct sightings sightings;
     struct event *events[EMITTER_EVENTS_MAX];
@@ -129,14 +131,17 @@ static void conclude(struct lane *l, struct worker *w, const struct frame *f, in
     }
 }
 
-/* Leaves out the faces that the configuration does not want; how many are left. */
+/* Puts the faces that the configuration does not want behind all others; how many those are. */
 static int wanted_sizes(const struct conf_camera *conf, struct face *faces, int n)
 {
     int left = 0;
     for (int i = 0; i < n; i++) {
         float width = faces[i].box.w;
-        if (width >= (float)conf->min_face && (!conf->max_face || width <= (float)conf->max_face))
-            faces[left++] = faces[i];
+        if (width < (float)conf->min_face || (conf->max_face && width > (float)conf->max_face))
+            continue;
+        struct face wanted = faces[i];
+        faces[i] = faces[left];
+        faces[left++] = wanted;
     }
     return left;
 }
@@ -150,7 +155,8 @@ static int64_t track_time(const struct lane *l)
     return camera_is_file(l->camera) ? l->time_us : l->time_us + (mono_us() - l->looked_us);
 }
 
-static void look(struct lane *l, struct worker *w, const struct frame *f)
+/* False: it cannot be looked at. */
+static bool look(struct lane *l, struct worker *w, const struct frame *f)
 {
     struct pipeline *p = l->pipeline;
     int64_t time_us = frame_time_us(f);
@@ -167,8 +173,9 @@ static void look(struct lane *l, struct worker *w, const struct frame *f)
         if (log_due(&w->complained, begin))
             log_warn("vision", "camera '%s': a picture of %dx%d cannot be looked at: %s",
                     l->conf->name, l->width, l->height, err_name(r));
-        return;
+        return false;
     }
+    w->n_found = n;
     n = wanted_sizes(l->conf, w->found, n);
     atomic_fetch_add(&p->detect_us, mono_us() - begin);
     atomic_fetch_add(&p->looks, 1);
@@ -178,6 +185,26 @@ static void look(struct lane *l, struct worker *w, const struct frame *f)
 
     tracker_step(l->tracker, w->found, n, time_us, &w->sightings);
     conclude(l, w, f, time_us);
+    return true;
+}
+
+/* Hands the picture to whoever looks at this camera just now. */
+static void show(struct lane *l, struct worker *w, struct frame *f)
+{
+    const struct view_links *view = &l->pipeline->links.view;
+    if (!view->wanted || !view->wanted(view->arg, l->conf->name))
+        return;
+    int n = 0;
+    for (int i = 0; i < w->sightings.n; i++) {
+        const struct sighting *s = &w->sightings.list[i];
+        struct portrait *p = &w->portraits[n];
+        *p = (struct portrait){.box = s->face.box};
+        p->person = emitter_answers(l->emitter, s->track, &p->answers);
+        n += s->state != TRACK_GONE;
+    }
+    for (int i = 0; i < w->n_found; i++)
+        w->portraits[n++] = (struct portrait){.box = w->found[i].box};
+    view->seen(view->arg, l->conf->name, f, w->portraits, n);
 }
 
 static void visit(struct lane *l, struct worker *w)
@@ -186,7 +213,8 @@ static void visit(struct lane *l, struct worker *w)
     int mark = 0;
     switch (slot_take(l->slot, &f, &mark)) {
     case SLOT_FRAME:
-        look(l, w, f);
+        if (look(l, w, f))
+            show(l, w, f);
         frame_unref(f);
         break;
     case SLOT_MARK:

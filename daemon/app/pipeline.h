@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "flow/event.h"
 #include "flow/settings.h"
+#include "flow/view.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,6 +30,7 @@ struct pipeline_links {
     struct queue *to_store;
     void (*counted)(void *arg); /* a lane's count of people has changed; on a worker's thread */
     void *arg;
+    struct view_links view; /* zeroed: nobody ever looks */
 };
 
 /* Loads the nets of every worker, which takes seconds. NULL: the models are not usable, see e. The

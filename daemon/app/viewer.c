@@ -64,8 +64,8 @@ int viewer_look(struct viewer *v, const struct frame *f, struct view_face ret_fa
         const struct face *face = &v->found[i];
         if (face->score < v->models.traits.start_score)
             continue;
-        ret_faces[n++] =
-                (struct view_face){{face->box, answers_of(v, f, face)}, fminf(face->score, 1)};
+        ret_faces[n++] = (struct view_face){
+                {face->box, answers_of(v, f, face), true}, fminf(face->score, 1)};
     }
     return n;
 }

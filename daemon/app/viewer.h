@@ -2,7 +2,7 @@
 
 #include "base/err.h"
 #include "flow/settings.h"
-#include "picture/annotate.h"
+#include "flow/view.h"
 
 #include <jansson.h>
 

@@ -13,7 +13,8 @@
  * Threads: all functions may be called from any thread.
  */
 enum log_level {
-    LEVEL_ERROR,
+    LEVEL_NONE = -1, /* to log_open() only: whoever calls tells all himself */
+    LEVEL_ERROR = 0,
     LEVEL_WARN,
     LEVEL_INFO,
     LEVEL_DEBUG,

@@ -93,6 +93,17 @@ static struct entry *entry_find(struct emitter *e, uint64_t track)
     return NULL;
 }
 
+bool emitter_answers(const struct emitter *e, uint64_t track, struct answers *ret)
+{
+    for (int i = 0; i < e->n; i++) {
+        if (e->entries[i].track == track && e->entries[i].open) {
+            *ret = e->entries[i].record.answers;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The entry of a confirmed track, made when there is none; NULL for all others. */
 static struct entry *entry_of(struct emitter *e, const struct sighting *s)
 {

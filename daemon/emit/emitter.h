@@ -43,5 +43,8 @@ void emitter_choose(struct emitter *e, struct sightings *sightings, int64_t time
 size_t emitter_step(struct emitter *e, const struct sightings *sightings, int width, int height,
         int64_t time_us, int64_t wall_offset_us, struct event **ret_events, size_t max);
 
+/* What is thought so far of the person of this track; false: it is nobody yet. */
+bool emitter_answers(const struct emitter *e, uint64_t track, struct answers *ret);
+
 /* People there now: confirmed and not gone. */
 int emitter_count(const struct emitter *e);

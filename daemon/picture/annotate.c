@@ -4,7 +4,6 @@
 #include "picture/caption.h"
 #include "picture/layout.h"
 
-#include <assert.h>
 #include <cairo/cairo.h>
 #include <math.h>
 
@@ -92,20 +91,24 @@ void annotate(struct canvas *c, const struct portrait *faces, int n, float scale
 {
     struct label labels[SIGHTINGS_MAX];
     struct text texts[SIGHTINGS_MAX];
-    assert(n <= SIGHTINGS_MAX);
+    int people = 0;
     cairo_surface_t *surface = cairo_image_surface_create_for_data(
             c->rows, CAIRO_FORMAT_RGB24, c->width, c->height, c->stride);
     cairo_t *cr = cairo_create(surface);
-    for (int i = 0; i < n; i++) {
-        labels[i] = (struct label){.face = scaled(&faces[i].box, scale)};
-        caption_full(texts[i].text[0], &faces[i].answers);
-        caption_brief(texts[i].text[1], &faces[i].answers);
+    for (int i = 0; i < n && people < SIGHTINGS_MAX; i++) {
+        if (!faces[i].person)
+            continue;
+        struct label *l = &labels[people];
+        struct text *text = &texts[people++];
+        *l = (struct label){.face = scaled(&faces[i].box, scale)};
+        caption_full(text->text[0], &faces[i].answers);
+        caption_brief(text->text[1], &faces[i].answers);
         for (int t = 0; t < LABEL_TEXTS; t++)
-            labels[i].ems[t] = ems(cr, texts[i].text[t]);
+            l->ems[t] = ems(cr, text->text[t]);
     }
-    layout_labels(labels, n, c->width, c->height);
+    layout_labels(labels, people, c->width, c->height);
     cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
-    draw(cr, labels, texts, n, fmax(1.5, layout_font(c->width, c->height) / 8));
+    draw(cr, labels, texts, people, fmax(1.5, layout_font(c->width, c->height) / 8));
     cairo_destroy(cr);
     cairo_surface_destroy(surface);
 }

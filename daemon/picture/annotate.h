@@ -1,6 +1,6 @@
 #pragma once
 
-#include "flow/event.h"
+#include "flow/view.h"
 
 struct canvas;
 
@@ -10,16 +10,12 @@ struct canvas;
  * Lines and letters grow with the picture, so that a phone's photo and a frame of 4K look alike
  * once they are shown at the same size. Drawn by cairo, whose fonts are the system's. Any thread.
  */
-struct portrait {
-    struct box box; /* in pixels of the frame */
-    struct answers answers;
-};
-
-/* scale: canvas pixels per pixel of the boxes. n at most SIGHTINGS_MAX. */
+/* Persons only. scale: canvas pixels per pixel of the boxes. */
 void annotate(struct canvas *c, const struct portrait *faces, int n, float scale);
 
 /*
- * Makes faces unrecognisable: all that is inside the box and a fifth around it becomes a mosaic of
- * a few tiles. A tile's colour is the mean of its pixels, so nothing can be won back.
+ * Makes faces unrecognisable, of persons and of those who may be: all that is inside the box and a
+ * fifth around it becomes a mosaic of a few tiles. A tile's colour is the mean of its pixels, so
+ * nothing can be won back.
  */
 void blur(struct canvas *c, const struct portrait *faces, int n, float scale);

@@ -210,6 +210,8 @@ static void describe(struct source *s)
             .mono_us = mono_us(),
             .wall_us = mono_wall_us(),
     };
+    if (!s->stream.live && s->format->duration > 0)
+        s->stream.duration_us = av_rescale(s->format->duration, 1000000, AV_TIME_BASE);
     s->paced = !s->stream.live && s->cam->pace == PACE_REAL;
     timeline_init(&s->due, s->stream.live, s->stream.mono_us, s->stream.fps);
 }

@@ -16,6 +16,7 @@ struct stream {
     const struct AVCodecParameters *codec;
     int time_num, time_den; /* the unit of a packet's timestamps in seconds */
     double fps;             /* nominal; 0: not known */
+    int64_t duration_us;    /* of a file; 0: not known */
     bool live;              /* times are those of arrival; a gap in the timestamps means loss */
     int64_t mono_us;        /* when it was opened, by both clocks */
     int64_t wall_us;

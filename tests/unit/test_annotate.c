@@ -33,7 +33,7 @@ static const uint8_t *pixel(const struct canvas *c, int x, int y)
 
 static struct portrait portrait(float x, float y, float w, float h)
 {
-    struct portrait p = {.box = {x, y, w, h}};
+    struct portrait p = {.box = {x, y, w, h}, .person = true};
     p.answers.age_range = 4;
     p.answers.age_probability = 0.7f;
     p.answers.age_years = 29;

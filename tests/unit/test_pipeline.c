@@ -128,7 +128,7 @@ static void begin(struct rig *r)
     r->hangs = stop_new();
     r->release = stop_new();
     struct err e = {0};
-    struct pipeline_links links = {r->to_store, counted, r};
+    struct pipeline_links links = {.to_store = r->to_store, .counted = counted, .arg = r};
     r->pipeline = pipeline_new(&r->conf, &links, &e);
     assert_non_null(r->pipeline);
     assert_int_equal(pipeline_workers(r->pipeline), r->conf.workers);

@@ -24,6 +24,7 @@ enum ctl_exit {
 
 int ctl_image(int argc, char **argv);
 int ctl_watch(int argc, char **argv);
+int ctl_watch(int argc, char **argv);
 int ctl_events(int argc, char **argv);
 int ctl_status(int argc, char **argv);
 int ctl_probe(int argc, char **argv);

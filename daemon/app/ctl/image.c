@@ -5,6 +5,7 @@
 #include "conf/load.h"
 #include "flow/frame.h"
 #include "flow/scale.h"
+#include "picture/annotate.h"
 #include "picture/canvas.h"
 #include "picture/caption.h"
 #include "picture/encode.h"
