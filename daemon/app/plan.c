@@ -22,6 +22,8 @@ static void sort_key(const struct conf_key *key, struct plan *p)
         p->store = true;
     else if (in(key, "mqtt.") && !patience)
         p->bus = true;
+    if (in(key, "http.") || in(key, "models.") || in(key, "attributes."))
+        p->web = true;
     if (strcmp(key->path, "database.observations") == 0 || in(key, "models.") ||
             in(key, "attributes.") || in(key, "track.") || in(key, "pipeline.") ||
             in(key, "privacy.store_crops"))
@@ -97,7 +99,8 @@ void plan_words(const struct plan *p, char *dst, size_t size)
     const struct {
         bool is;
         const char *word;
-    } others[] = {{p->look, "models and tracks"}, {p->bus, "broker"}, {p->store, "database"}};
+    } others[] = {{p->look, "models and tracks"}, {p->bus, "broker"}, {p->store, "database"},
+            {p->web, "web page"}};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]) && at < size; i++) {
         if (others[i].is)
             at += (size_t)snprintf(

@@ -30,6 +30,7 @@ struct plan_step {
 struct plan {
     bool bus;   /* another broker, or something of the way to it */
     bool look;  /* the pipeline and all cameras begin anew */
+    bool web;   /* the web server, or what it looks at pictures with */
     bool store; /* what the store keeps, and for how long */
     int n;
     struct plan_step *steps; /* those to be removed first */

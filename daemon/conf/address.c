@@ -4,7 +4,9 @@
 #include "base/redact.h"
 #include "base/url.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +123,43 @@ int address_broker(const char *text, struct conf_mqtt *m, struct err *e)
         m->password = password;
     }
     return 0;
+}
+
+int address_listen(const char *text, char ret_host[ADDRESS_TEXT], int *ret_port, struct err *e)
+{
+    char host[ADDRESS_TEXT];
+    unsigned char bytes[sizeof(struct in6_addr)];
+    const char *colon = strrchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    bool ipv6 = n > 2 && text[0] == '[' && text[n - 1] == ']';
+    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    long port = digits > 0 && digits < 6 && !colon[1 + digits] ? strtol(colon + 1, NULL, 10) : 0;
+    if (port < 1 || port > 65535 || n >= sizeof(host))
+        return err_set(e, -EINVAL, "an address and a port are expected, as 127.0.0.1:8080");
+    memcpy(host, text + ipv6, n - 2 * (size_t)ipv6);
+    host[n - 2 * (size_t)ipv6] = '\0';
+    if (n == 0)
+        (void)strncpy(host, "0.0.0.0", sizeof(host));
+    if (strcmp(host, "localhost") == 0)
+        (void)strncpy(host, "127.0.0.1", sizeof(host));
+    if (inet_pton(ipv6 ? AF_INET6 : AF_INET, host, bytes) != 1)
+        return err_set(e, -EINVAL,
+                "before the port an IP address of this host is expected, as 127.0.0.1, [::1], or "
+                "0.0.0.0 for all of them");
+    if (ret_host)
+        memcpy(ret_host, host, sizeof(host));
+    if (ret_port)
+        *ret_port = (int)port;
+    return 0;
+}
+
+bool address_is_loopback(const char *host)
+{
+    struct in6_addr six;
+    struct in_addr four;
+    if (inet_pton(AF_INET, host, &four) == 1)
+        return ntohl(four.s_addr) >> 24 == 127;
+    return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
 void address_redact(const char *url)

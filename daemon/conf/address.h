@@ -19,5 +19,15 @@ int address_source(const char *text, struct err *e);
  */
 int address_broker(const char *text, struct conf_mqtt *m, struct err *e);
 
+/*
+ * Where we listen: 127.0.0.1:8080, [::1]:8080, localhost:8080, or :8080 and 0.0.0.0:8080 for every
+ * address. The host comes out as an address. 0 or -EINVAL. NULL outputs are not wanted.
+ */
+#define ADDRESS_TEXT 48
+int address_listen(const char *text, char ret_host[ADDRESS_TEXT], int *ret_port, struct err *e);
+
+/* Does only this host itself reach that address? */
+bool address_is_loopback(const char *host);
+
 /* Gives the password of a URL, as it stands there and decoded, to redact_add(). */
 void address_redact(const char *url);

@@ -27,7 +27,8 @@ static size_t print_section(const struct conf *c, size_t i, FILE *to)
 {
     const struct conf_key *first = &conf_keys[i];
     size_t n = schema_section_length(first);
-    bool left_out = strncmp(first->path, "mqtt.", 5) == 0 && !c->mqtt.configured;
+    bool left_out = (strncmp(first->path, "mqtt.", 5) == 0 && !c->mqtt.configured) ||
+                    (strncmp(first->path, "http.", 5) == 0 && !c->http.listen);
     if (!left_out && n)
         fprintf(to, "\n%.*s:\n{\n", (int)n, first->path);
     for (; i < conf_keys_count; i++) {

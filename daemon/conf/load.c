@@ -236,6 +236,17 @@ static int check_mqtt(struct loader *l, const config_setting_t *group)
     return wrong ? fail(l, group, "mqtt", "%s", wrong) : 0;
 }
 
+static int check_http(struct loader *l, const config_setting_t *group)
+{
+    const struct conf_http *h = &l->c->http;
+    if (group && !h->listen)
+        return fail(l, group, "http", "'listen' is missing");
+    if (!h->cert_file != !h->key_file)
+        return fail(
+                l, group, "http", "'cert_file' and 'key_file' belong together: give both or none");
+    return 0;
+}
+
 /* Everything but cameras. */
 static int take_sections(struct loader *l, const config_setting_t *root)
 {
@@ -259,7 +270,10 @@ static int take_sections(struct loader *l, const config_setting_t *root)
         return fail(l, config_setting_get_member((config_setting_t *)root, "privacy"), "privacy",
                 "with 'aggregate_only' nothing is kept of anybody, no picture either: take "
                 "'store_crops' away, or 'aggregate_only'");
-    return check_mqtt(l, config_setting_get_member((config_setting_t *)root, "mqtt"));
+    int r = check_mqtt(l, config_setting_get_member((config_setting_t *)root, "mqtt"));
+    if (r == 0)
+        r = check_http(l, config_setting_get_member((config_setting_t *)root, "http"));
+    return r;
 }
 
 static int take_defaults(
@@ -384,6 +398,8 @@ static void fill_computed(struct conf *c)
     }
     if (!c->mqtt.client_id)
         c->mqtt.client_id = mem_format("faced-%s", c->node);
+    if (!c->http.password_file)
+        c->http.password_file = mem_format("%s/http-password", c->secrets_dir);
     if (c->workers == 0)
         c->workers = default_workers();
 }

@@ -114,6 +114,25 @@ const struct conf_key conf_keys[] = {
      .offset = IN(mqtt.camera_down_after_us), .fallback = "30s",
      .meaning = "A camera away for less is not announced as offline."},
 
+    {.path = "http.listen", .type = KEY_LISTEN, .min = 1, .max = 64, .offset = IN(http.listen),
+     .meaning = "Where the web page is, ADDRESS:PORT; beyond loopback only with a password."},
+    {.path = "http.live", .type = KEY_BOOL, .offset = IN(http.live), .fallback = "true",
+     .meaning = "Show what the cameras see."},
+    {.path = "http.photo", .type = KEY_BOOL, .offset = IN(http.photo), .fallback = "true",
+     .meaning = "Look at pictures that a visitor of the page brings."},
+    {.path = "http.blur", .type = KEY_BOOL, .offset = IN(http.blur), .fallback = "false",
+     .meaning = "Make every face unrecognisable in every picture that leaves the process."},
+    {.path = "http.names", .type = KEY_STRING, .min = 1, .max = 1024, .offset = IN(http.names),
+     .meaning = "Names by which browsers may call it beside localhost, with commas."},
+    {.path = "http.password_file", .type = KEY_PATH, .min = 1, .max = 4095,
+     .offset = IN(http.password_file), .computed = "http-password in secrets_dir",
+     .meaning = "The password's hash, which facectl passwd writes."},
+    {.path = "http.cert_file", .type = KEY_PATH, .min = 1, .max = 4095,
+     .offset = IN(http.cert_file),
+     .meaning = "The page's certificate, for https."},
+    {.path = "http.key_file", .type = KEY_PATH, .min = 1, .max = 4095, .offset = IN(http.key_file),
+     .meaning = "The key that belongs to cert_file."},
+
     {.path = "models.dir", .type = KEY_PATH, .min = 1, .max = 4095, .offset = IN(models.dir),
      .fallback = "/usr/share/faced/models",
      .meaning = "Where models and their cards are; $FACED_MODELS overrides it."},
@@ -197,8 +216,8 @@ const struct conf_key *schema_find(const char *section, const char *name)
 }
 
 /* In the order of the table; "defaults" has the keys of "cameras". */
-static const char *const sections[] = {"database", "privacy", "mqtt", "models", "attributes",
-        "track", "pipeline", "defaults", "cameras"};
+static const char *const sections[] = {"database", "privacy", "mqtt", "http", "models",
+        "attributes", "track", "pipeline", "defaults", "cameras"};
 
 bool schema_is_section(const char *name)
 {
@@ -288,6 +307,7 @@ void schema_expects(const struct conf_key *key, char *dst, size_t size)
     case KEY_BROKERS:
         (void)snprintf(dst, size, "a list of strings, ( \"mqtt://...\", \"mqtt://...\" )");
         break;
+    case KEY_LISTEN: (void)snprintf(dst, size, "a string, \"127.0.0.1:8080\""); break;
     case KEY_NAME:
         (void)snprintf(dst, size, "a name, 1 to 32 of the characters a-z 0-9 _ -");
         break;

@@ -19,6 +19,7 @@ enum key_type {
     KEY_SOURCE,   /* struct conf_camera's url: rtsp, http, a file or a webcam */
     KEY_BROKER,   /* struct conf_mqtt: one more broker, and what else an MQTT URL says */
     KEY_BROKERS,  /* the same, a list of them */
+    KEY_LISTEN,   /* char *; ADDRESS:PORT of our own */
     KEY_NAME,     /* char[NAME_SIZE], [a-z0-9_-]{1,32} */
     KEY_BOOL,     /* bool */
     KEY_INT,      /* int */

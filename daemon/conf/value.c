@@ -186,6 +186,8 @@ static int set_text(const struct conf_key *key, void *base, const char *text, st
         r = check_topic(text, e);
     if (r == 0 && key->type == KEY_SOURCE)
         r = address_source(text, e);
+    if (r == 0 && key->type == KEY_LISTEN)
+        r = address_listen(text, NULL, NULL, e);
     if (r == 0)
         put_text(slot, text);
     return r;
@@ -251,7 +253,7 @@ void value_default(const struct conf_key *key, void *base)
 static bool is_pointer(const struct conf_key *key)
 {
     return key->type == KEY_STRING || key->type == KEY_PATH || key->type == KEY_TOPIC ||
-           key->type == KEY_SOURCE;
+           key->type == KEY_SOURCE || key->type == KEY_LISTEN;
 }
 
 static void wipe(char **slot)

@@ -70,6 +70,15 @@ struct conf_mqtt {
     int64_t camera_down_after_us; /* shorter absences are not announced */
 };
 
+struct conf_http {
+    char *listen;               /* ADDRESS:PORT; NULL: no port is opened */
+    char *names;                /* by which browsers may call it, with commas; NULL: localhost */
+    char *password_file;        /* what `facectl passwd` wrote */
+    char *cert_file, *key_file; /* NULL: no TLS */
+    bool live, photo;           /* the live view, the page for pictures */
+    bool blur;                  /* every face in every picture that leaves the process */
+};
+
 struct conf {
     int holders; /* see conf_hold() */
     char *file;  /* where it was read from */
@@ -88,6 +97,7 @@ struct conf {
         bool aggregate_only; /* sums, and nothing about anybody */
     } privacy;
     struct conf_mqtt mqtt;
+    struct conf_http http;
     struct {
         char *dir;
         char detector[NAME_SIZE], attributes[NAME_SIZE]; /* names of model cards */

@@ -116,6 +116,7 @@ static void random_value(const struct conf_key *key, unsigned *seed, int nth, FI
             fputs(", \"mqtt://second\" )", to);
         break;
     case KEY_TOPIC: fputs("\"a/b\"", to); break;
+    case KEY_LISTEN: fputs("\"[::1]:8080\"", to); break;
     default: fprintf(to, "\"%s\"", texts[(size_t)rand_r(seed) % 6]); break;
     }
 }
