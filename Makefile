@@ -30,7 +30,7 @@ WERROR   ?= $(if $(filter quick check asan tsan,$(MAKECMDGOALS)),-Werror)
 ALL_C    := $(CPPFLAGS) -std=gnu17 $(CFLAGS) $(WARN_C) $(WERROR) $(HARDEN) $(EXTRA)
 ALL_CXX  := $(CPPFLAGS) -std=c++17 -isystem /usr/include/opencv4 $(CXXFLAGS) $(WARN) $(WERROR) $(HARDEN) $(EXTRA) -fvisibility=hidden
 LDLIBS   += -lavformat -lavcodec -lswscale -lavutil -lopencv_dnn -lopencv_core \
-            -lcairo -lmosquitto -lconfig -lsqlite3 -ljansson -lsystemd -lssl -lcrypto -lpthread -lm
+            -lcairo -lcrypt -lmicrohttpd -lmosquitto -lconfig -lsqlite3 -ljansson -lsystemd -lssl -lcrypto -lpthread -lm
 
 PROGRAMS := faced facectl
 MAINS    := $(B)/daemon/main.o $(B)/daemon/facectl.o

@@ -120,9 +120,11 @@ static char *question(const struct face_filter *f)
 {
     bool no_gender = f->gender && strcmp(f->gender, "unknown") == 0;
     bool no_age = f->age && strcmp(f->age, "unknown") == 0;
-    const char *order = f->by_seq ? "seq" : f->limit ? "start_us DESC, id DESC" : "start_us, id";
-    char *text = mem_format("SELECT " COLUMNS " FROM faces WHERE 1%s%s%s%s%s%s ORDER BY %s%s",
-            f->camera ? " AND camera = :camera" : "", f->since_us ? " AND start_us >= :since" : "",
+    bool backwards = f->limit || f->newest_first;
+    const char *order = f->by_seq ? "seq" : backwards ? "start_us DESC, id DESC" : "start_us, id";
+    char *text = mem_format("SELECT " COLUMNS " FROM faces WHERE 1%s%s%s%s%s%s%s ORDER BY %s%s",
+            f->id ? " AND id = :id" : "", f->camera ? " AND camera = :camera" : "",
+            f->since_us ? " AND start_us >= :since" : "",
             f->until_us ? " AND start_us < :until" : "",
             !f->gender  ? ""
             : no_gender ? " AND gender IS NULL"
@@ -131,7 +133,7 @@ static char *question(const struct face_filter *f)
             : no_age ? " AND age_range IS NULL"
                      : " AND age_range = :age",
             f->by_seq ? " AND seq > :after" : "", order, f->limit ? " LIMIT :limit" : "");
-    if (f->by_seq || !f->limit)
+    if (f->by_seq || f->newest_first || !f->limit)
         return text;
     /* The latest were found backwards; they are told in the order in which they happened. */
     char *whole = mem_format("SELECT * FROM (%s) ORDER BY start_us, id", text);
@@ -156,6 +158,8 @@ static int ask(struct reader *r, const struct face_filter *f, sqlite3_stmt **ret
     char *text = question(f);
     int rc = sqlite3_prepare_v2(r->db, text, -1, ret_st, NULL);
     free(text);
+    if (rc == SQLITE_OK)
+        rc = bind_text(*ret_st, ":id", f->id);
     if (rc == SQLITE_OK)
         rc = bind_text(*ret_st, ":camera", f->camera);
     if (rc == SQLITE_OK)
@@ -186,6 +190,16 @@ static int read_one(struct reader *r, sqlite3_stmt *st, int rc, int64_t *ret_n, 
     }
     sqlite3_finalize(st);
     return result;
+}
+
+void reader_epoch(struct reader *r, char ret_epoch[UUID_TEXT])
+{
+    sqlite3_stmt *st = NULL;
+    ret_epoch[0] = '\0';
+    if (sql_prepare(r->db, &st, "SELECT epoch FROM meta") == SQLITE_OK &&
+            sqlite3_step(st) == SQLITE_ROW && sqlite3_column_type(st, 0) == SQLITE_TEXT)
+        (void)snprintf(ret_epoch, UUID_TEXT, "%s", (const char *)sqlite3_column_text(st, 0));
+    sqlite3_finalize(st);
 }
 
 int reader_count_before(struct reader *r, int64_t before_us, int64_t *ret_n, struct err *e)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/uuid.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,15 +54,20 @@ int reader_camera_enabled(struct reader *r, const char *camera, bool *enabled, s
 
 /* Zeroed: everybody. */
 struct face_filter {
+    const char *id;     /* this one alone; NULL: all */
     const char *camera; /* NULL: all */
     int64_t since_us;   /* start_us at or after; 0: from the beginning */
     int64_t until_us;   /* start_us before; 0: to the end */
     const char *gender; /* "male", "female", "unknown"; NULL: all */
     const char *age;    /* a range's name, "unknown"; NULL: all */
     int64_t limit;      /* 0: none */
-    bool by_seq;        /* see below */
+    bool newest_first;
+    bool by_seq; /* see below */
     int64_t after_seq;
 };
+
+/* The database's own name: with a seq it is a cursor. "" when it cannot be read. */
+void reader_epoch(struct reader *r, char ret_epoch[UUID_TEXT]);
 
 /* How many have left: before this; of this filter's camera and time. 0 or negative. */
 int reader_count_before(struct reader *r, int64_t before_us, int64_t *ret_n, struct err *e);

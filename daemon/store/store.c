@@ -53,6 +53,8 @@ struct store {
     struct queue *events, *to_bus, *acks;
     struct beat *beat;
     struct desk *desk; /* any thread */
+    void (*committed)(void *arg, const struct event *ev);
+    void *committed_arg;
     pthread_t thread;
     bool started;
 
@@ -263,6 +265,17 @@ static void recovered(struct store *s)
     s->failing_us = s->failing_wall_us = 0;
 }
 
+static void tell_committed(const struct store *s)
+{
+    if (!s->committed || s->settings.aggregate_only)
+        return;
+    for (size_t i = 0; i < s->n_batch; i++) {
+        const struct event *ev = s->batch[i];
+        if (event_type_name(ev->type))
+            s->committed(s->committed_arg, ev);
+    }
+}
+
 static void write_batch(struct store *s)
 {
     struct message *out[WINDOW];
@@ -290,6 +303,7 @@ static void write_batch(struct store *s)
     backoff_reset(&s->backoff);
     recovered(s);
     size_t n = s->n_batch;
+    tell_committed(s);
     forget_batch(s);
     note(s, n, NULL);
     hand_out(s, &b);
@@ -548,6 +562,13 @@ void store_progress(struct store *s, struct store_progress *ret_progress)
 void store_on_progress(struct store *s, void (*wake_up)(void *arg), void *arg)
 {
     desk_on_progress(s->desk, wake_up, arg);
+}
+
+void store_on_commit(
+        struct store *s, void (*committed)(void *arg, const struct event *ev), void *arg)
+{
+    s->committed = committed;
+    s->committed_arg = arg;
 }
 
 void store_stats(struct store *s, struct store_stats *ret_stats)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct beat;
+struct event;
 struct event_loss;
 struct queue;
 
@@ -143,6 +144,11 @@ void store_progress(struct store *s, struct store_progress *ret_progress);
 /* Is called from the thread, with no lock held, when store_progress() has news. Before
  * store_start(). */
 void store_on_progress(struct store *s, void (*wake)(void *arg), void *arg);
+
+/* Is called from the thread for each NEW, UPDATE and END once it is committed, where records of
+ * persons are kept at all. It must not block. Before store_start(). */
+void store_on_commit(
+        struct store *s, void (*committed)(void *arg, const struct event *ev), void *arg);
 
 /*
  * Does the same without a daemon: locks and opens the database as store_open() does, and brings it

@@ -1,5 +1,6 @@
 #include "app/ctl/ctl.h"
 #include "app/ctl/table.h"
+#include "app/rows.h"
 #include "base/mem.h"
 #include "base/mono.h"
 #include "base/when.h"
@@ -12,7 +13,6 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,123 +109,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-/* ------------------------------------------------------------- JSON and CSV --- */
-
-/* The columns of the view `faces`, in its order; both formats are made from this one list. */
-enum column_type {
-    COLUMN_TEXT,
-    COLUMN_INTEGER,
-    COLUMN_REAL,
-};
-
-#define NULL_IS_ZERO 1 /* 0 stands for NULL */
-#define AT(field)    offsetof(struct face_row, field)
-static const struct {
-    const char *name;
-    enum column_type type;
-    size_t offset;
-    unsigned flags;
-} columns[] = {
-        {"id", COLUMN_TEXT, AT(id), 0},
-        {"seq", COLUMN_INTEGER, AT(seq), NULL_IS_ZERO},
-        {"node", COLUMN_TEXT, AT(node), 0},
-        {"camera", COLUMN_TEXT, AT(camera), 0},
-        {"start_time", COLUMN_TEXT, AT(start_time), 0},
-        {"end_time", COLUMN_TEXT, AT(end_time), 0},
-        {"start_us", COLUMN_INTEGER, AT(start_us), 0},
-        {"end_us", COLUMN_INTEGER, AT(end_us), NULL_IS_ZERO},
-        {"duration_s", COLUMN_REAL, AT(duration_s), 0},
-        {"end_reason", COLUMN_TEXT, AT(end_reason), 0},
-        {"age_years", COLUMN_REAL, AT(age_years), 0},
-        {"age_range", COLUMN_TEXT, AT(age_range), 0},
-        {"age_probability", COLUMN_REAL, AT(age_probability), 0},
-        {"age_unknown", COLUMN_TEXT, AT(age_unknown), 0},
-        {"gender", COLUMN_TEXT, AT(gender), 0},
-        {"gender_probability", COLUMN_REAL, AT(gender_probability), 0},
-        {"gender_unknown", COLUMN_TEXT, AT(gender_unknown), 0},
-        {"samples", COLUMN_INTEGER, AT(samples), 0},
-        {"score", COLUMN_REAL, AT(score), 0},
-        {"box_x", COLUMN_REAL, AT(box_x), 0},
-        {"box_y", COLUMN_REAL, AT(box_y), 0},
-        {"box_w", COLUMN_REAL, AT(box_w), 0},
-        {"box_h", COLUMN_REAL, AT(box_h), 0},
-        {"width_px", COLUMN_INTEGER, AT(width_px), 0},
-        {"detector", COLUMN_TEXT, AT(detector), 0},
-        {"attributes", COLUMN_TEXT, AT(attributes), 0},
-};
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
-
-/* A new reference: the column's value, null for NULL. */
-static json_t *column_json(const struct face_row *row, size_t i)
-{
-    const char *at = (const char *)row + columns[i].offset;
-    switch (columns[i].type) {
-    case COLUMN_TEXT: {
-        const char *s = *(const char *const *)at;
-        return s ? json_string(s) : json_null();
-    }
-    case COLUMN_INTEGER: {
-        int64_t n = *(const int64_t *)at;
-        return n == 0 && (columns[i].flags & NULL_IS_ZERO) ? json_null() : json_integer(n);
-    }
-    case COLUMN_REAL: break;
-    }
-    double d = *(const double *)at;
-    return isnan(d) ? json_null() : json_real(d);
-}
-
 static int print_json(const struct face_row *row, void *arg)
 {
     (void)arg;
-    json_t *j = json_object();
-    for (size_t i = 0; i < COLUMNS; i++)
-        json_object_set_new(j, columns[i].name, column_json(row, i));
+    json_t *j = row_json(row, NULL);
     json_dumpf(j, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
     putchar('\n');
     json_decref(j);
     return 0;
 }
 
-/* RFC 4180: no value here holds a comma, a quote or a line's end but what a stranger's database
- * may have put there, so text is quoted where it must be. */
-static void print_field(const char *s)
-{
-    if (!strpbrk(s, ",\"\r\n")) {
-        fputs(s, stdout);
-        return;
-    }
-    putchar('"');
-    for (; *s; s++) {
-        if (*s == '"')
-            putchar('"');
-        putchar(*s);
-    }
-    putchar('"');
-}
-
-static void print_csv_head(void)
-{
-    for (size_t i = 0; i < COLUMNS; i++)
-        printf("%s%s", i ? "," : "", columns[i].name);
-    fputs("\r\n", stdout);
-}
-
 static int print_csv(const struct face_row *row, void *arg)
 {
     (void)arg;
-    for (size_t i = 0; i < COLUMNS; i++) {
-        if (i)
-            putchar(',');
-        json_t *j = column_json(row, i);
-        if (json_is_string(j))
-            print_field(json_string_value(j));
-        else if (json_is_integer(j))
-            printf("%lld", (long long)json_integer_value(j));
-        else if (json_is_real(j))
-            printf("%.15g", json_real_value(j));
-        json_decref(j);
-    }
-    fputs("\r\n", stdout);
+    row_csv(stdout, row, NULL);
     return 0;
 }
 
@@ -267,7 +164,7 @@ static int print_events(struct reader *r, const struct arguments *a, struct err 
     if (a->format == FORMAT_JSON)
         return reader_faces(r, &a->filter, print_json, NULL, e);
     if (a->format == FORMAT_CSV) {
-        print_csv_head();
+        row_csv_head(stdout, false);
         return reader_faces(r, &a->filter, print_csv, NULL, e);
     }
     struct table *t = table_new(titles, sizeof(titles) / sizeof(titles[0]));
