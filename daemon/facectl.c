@@ -15,12 +15,15 @@ static const struct {
         {"image", ctl_image, "faces, ages and genders in pictures"},
         {"watch", ctl_watch, "the same, live, of a webcam, a file or a camera"},
         {"events", ctl_events, "the people seen"},
+        {"audience", ctl_audience, "how many people, of which age and gender, for how long"},
+        {"export", ctl_export, "the people who have left, for another database"},
         {"status", ctl_status, "what the daemon is doing now"},
         {"probe", ctl_probe, "can this camera be used?"},
         {"prune", ctl_prune, "remove what need not be kept any longer, now"},
         {"erase", ctl_erase, "remove people for good"},
         {"backup", ctl_backup, "a consistent copy of the database, while it is used"},
         {"verify", ctl_verify, "is the database sound?"},
+        {"passwd", ctl_passwd, "set the password of the web page"},
         {"models", ctl_models, "the model cards: licence, ages, accuracy, checksum"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

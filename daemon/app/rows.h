@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 /*
- * A row of the view `faces` as others read it: JSON and CSV, for facectl and for the web page alike,
- * with the view's columns in their order.
+ * A row of the view `faces` as others read it: JSON and CSV, for facectl and for the web page, with
+ * the view's columns in their order.
  */
 
 /* A new reference; what is NULL is null. epoch: put first where it is not NULL. */

@@ -202,6 +202,23 @@ void reader_epoch(struct reader *r, char ret_epoch[UUID_TEXT])
     sqlite3_finalize(st);
 }
 
+void reader_hold(struct reader *r)
+{
+    (void)sql_exec(r->db, "BEGIN");
+}
+
+void reader_release(struct reader *r)
+{
+    (void)sql_exec(r->db, "COMMIT");
+}
+
+int reader_last_seq(struct reader *r, int64_t *ret_seq, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sql_prepare(r->db, &st, "SELECT next_seq - 1 FROM meta");
+    return read_one(r, st, rc, ret_seq, e);
+}
+
 int reader_count_before(struct reader *r, int64_t before_us, int64_t *ret_n, struct err *e)
 {
     sqlite3_stmt *st = NULL;

@@ -69,6 +69,13 @@ struct face_filter {
 /* The database's own name: with a seq it is a cursor. "" when it cannot be read. */
 void reader_epoch(struct reader *r, char ret_epoch[UUID_TEXT]);
 
+/* Between these two all questions are answered as of one moment. */
+void reader_hold(struct reader *r);
+void reader_release(struct reader *r);
+
+/* The seq that was given last; 0: none. 0 or negative. */
+int reader_last_seq(struct reader *r, int64_t *ret_seq, struct err *e);
+
 /* How many have left: before this; of this filter's camera and time. 0 or negative. */
 int reader_count_before(struct reader *r, int64_t before_us, int64_t *ret_n, struct err *e);
 int reader_count(struct reader *r, const struct face_filter *f, int64_t *ret_n, struct err *e);

@@ -1,97 +1,54 @@
 #include "app/ctl/ctl.h"
+#include "app/ctl/question.h"
 #include "app/ctl/table.h"
 #include "app/rows.h"
-#include "base/mem.h"
-#include "base/mono.h"
 #include "base/when.h"
-#include "conf/load.h"
 #include "flow/age.h"
-#include "flow/settings.h"
-#include "store/reader.h"
 
-#include <errno.h>
-#include <jansson.h>
 #include <math.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum format {
-    FORMAT_TABLE,
-    FORMAT_JSON,
-    FORMAT_CSV,
-};
+#define FOLLOW_LATEST 10  /* as tail -f */
+#define FOLLOW_MS     250 /* between two looks */
 
 struct arguments {
-    const char *file, *database;
-    enum format format;
+    struct question question;
     struct face_filter filter;
+    bool follow;
 };
 
 static const struct argp_option options[] = {
-        {"config", 'c', "FILE", 0, "The daemon's configuration; default " CTL_CONF_DEFAULT, 0},
-        {"db", 'd', "FILE", 0, "The database itself, without a configuration", 0},
         {"camera", 'C', "NAME", 0, "Only of this camera", 0},
         {"since", 's', "T", 0, "Who came at T or later: 1h, 2d, a local date, RFC 3339", 0},
         {"until", 'u', "T", 0, "Who came before T", 0},
         {"gender", 'g', "G", 0, "male, female or unknown", 0},
         {"age", 'a', "RANGE", 0, "0-2 4-6 8-12 15-20 25-32 38-43 48-53 60-100 or unknown", 0},
         {"limit", 'n', "N", 0, "Only the latest N", 0},
-        {"format", 'f', "FORMAT", 0, "table (default), json (a line each) or csv", 0},
+        {"follow", 'F', NULL, 0, "Go on, with each person who leaves, until Ctrl-C", 0},
         {0},
 };
 
-static void parse_time(struct argp_state *state, const char *option, const char *text, int64_t *ret)
+static bool is_gender(const char *text)
 {
-    if (when_parse(text, mono_wall_us(), ret) < 0)
-        argp_error(state, "--%s %s: expected 1h, 2d, 2026-11-23, '2026-11-23 17:40' or RFC 3339",
-                option, text);
-}
-
-static int one_of(const char *text, const char *const *words)
-{
-    for (int i = 0; words[i]; i++) {
-        if (strcmp(words[i], text) == 0)
-            return i;
-    }
-    return -1;
-}
-
-static void parse_format(struct argp_state *state, const char *text, enum format *ret)
-{
-    static const char *const words[] = {"table", "json", "csv", NULL};
-    int i = one_of(text, words);
-    if (i < 0)
-        argp_error(state, "--format %s: expected table, json or csv", text);
-    else
-        *ret = (enum format)i;
-}
-
-static void parse_limit(struct argp_state *state, const char *text, int64_t *ret)
-{
-    char *end;
-    errno = 0;
-    long long n = strtoll(text, &end, 10);
-    if (errno || end == text || *end || n < 1)
-        argp_error(state, "--limit %s: a number from 1 on is expected", text);
-    *ret = n;
+    return strcmp(text, "male") == 0 || strcmp(text, "female") == 0 || strcmp(text, "unknown") == 0;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    static const char *const genders[] = {"male", "female", "unknown", NULL};
     struct arguments *a = state->input;
     switch (key) {
-    case 'c': a->file = arg; break;
-    case 'd': a->database = arg; break;
+    case ARGP_KEY_INIT: state->child_inputs[0] = &a->question; break;
     case 'C': a->filter.camera = arg; break;
-    case 's': parse_time(state, "since", arg, &a->filter.since_us); break;
-    case 'u': parse_time(state, "until", arg, &a->filter.until_us); break;
-    case 'n': parse_limit(state, arg, &a->filter.limit); break;
-    case 'f': parse_format(state, arg, &a->format); break;
+    case 'F': a->follow = true; break;
+    case 's': question_time(state, "since", arg, &a->filter.since_us); break;
+    case 'u': question_time(state, "until", arg, &a->filter.until_us); break;
+    case 'n': question_number(state, "limit", arg, 1, &a->filter.limit); break;
     case 'g':
-        if (one_of(arg, genders) < 0)
+        if (!is_gender(arg))
             argp_error(state, "--gender %s: expected male, female or unknown", arg);
         a->filter.gender = arg;
         break;
@@ -106,6 +63,80 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_ARG: argp_error(state, "'%s': no argument is expected", arg); break;
     default: return ARGP_ERR_UNKNOWN;
     }
+    return 0;
+}
+
+/* ------------------------------------------------------------- rows --- */
+
+#define CELL 40
+enum {
+    CAME,
+    CAMERA,
+    STAYED,
+    AGE,
+    GENDER,
+    FACE,
+    END,
+    CELLS,
+};
+static const char *const titles[CELLS] = {
+        "CAME", "CAMERA", ">STAYED", "AGE", "GENDER", ">FACE", "END"};
+/* Who follows does not know how wide the cells to come are. */
+static const int widths[CELLS] = {19, 12, 10, 25, 25, 7, 0};
+
+/* The answer with its certainty, or "unknown" with the reason. */
+static void answer(char dst[CELL], const char *value, double probability, const char *unknown)
+{
+    if (!value)
+        (void)snprintf(dst, CELL, "unknown: %s", unknown ? unknown : "");
+    else if (isnan(probability))
+        (void)snprintf(dst, CELL, "%s", value);
+    else
+        (void)snprintf(dst, CELL, "%s (%.0f%%)", value, probability * 100);
+}
+
+static void fill(const struct face_row *row, char cells[CELLS][CELL])
+{
+    char start[WHEN_TEXT];
+    when_format_local(start, row->start_us);
+    (void)snprintf(cells[CAME], CELL, "%s", start);
+    (void)snprintf(cells[CAMERA], CELL, "%s", row->camera);
+    if (row->end_us)
+        (void)snprintf(cells[STAYED], CELL, "%.1f s", row->duration_s);
+    else
+        (void)snprintf(cells[STAYED], CELL, "still there");
+    answer(cells[AGE], row->age_range, row->age_probability, row->age_unknown);
+    answer(cells[GENDER], row->gender, row->gender_probability, row->gender_unknown);
+    (void)snprintf(cells[FACE], CELL, "%lld px", (long long)row->width_px);
+    (void)snprintf(cells[END], CELL, "%s", row->end_reason ? row->end_reason : "");
+}
+
+static int add_row(const struct face_row *row, void *arg)
+{
+    char cells[CELLS][CELL];
+    fill(row, cells);
+    for (int i = 0; i < CELLS; i++)
+        table_add(arg, "%s", cells[i]);
+    return 0;
+}
+
+static void print_cells(const char *const cells[CELLS])
+{
+    for (int i = 0; i < CELLS; i++) {
+        bool right = titles[i][0] == '>';
+        printf("%*s%s", right ? widths[i] : -widths[i], cells[i], i + 1 < CELLS ? "  " : "\n");
+    }
+}
+
+static int print_row(const struct face_row *row, void *arg)
+{
+    char cells[CELLS][CELL];
+    const char *texts[CELLS];
+    (void)arg;
+    fill(row, cells);
+    for (int i = 0; i < CELLS; i++)
+        texts[i] = cells[i];
+    print_cells(texts);
     return 0;
 }
 
@@ -126,48 +157,15 @@ static int print_csv(const struct face_row *row, void *arg)
     return 0;
 }
 
-/* ------------------------------------------------------------- the table --- */
-
-/* The answer with its certainty, or "unknown" with the reason. */
-static void add_answer(struct table *t, const char *value, double probability, const char *unknown)
+static int list(struct reader *r, const struct arguments *a, struct err *e)
 {
-    if (!value)
-        table_add(t, "unknown: %s", unknown ? unknown : "");
-    else if (isnan(probability))
-        table_add(t, "%s", value);
-    else
-        table_add(t, "%s (%.0f%%)", value, probability * 100);
-}
-
-static int add_row(const struct face_row *row, void *arg)
-{
-    struct table *t = arg;
-    char start[WHEN_TEXT];
-    when_format_local(start, row->start_us);
-    table_add(t, "%s", start);
-    table_add(t, "%s", row->camera);
-    if (row->end_us)
-        table_add(t, "%.1f s", row->duration_s);
-    else
-        table_add(t, "still there");
-    add_answer(t, row->age_range, row->age_probability, row->age_unknown);
-    add_answer(t, row->gender, row->gender_probability, row->gender_unknown);
-    table_add(t, "%lld px", (long long)row->width_px);
-    table_add(t, "%s", row->end_reason ? row->end_reason : "");
-    return 0;
-}
-
-static int print_events(struct reader *r, const struct arguments *a, struct err *e)
-{
-    static const char *const titles[] = {
-            "CAME", "CAMERA", ">STAYED", "AGE", "GENDER", ">FACE", "END"};
-    if (a->format == FORMAT_JSON)
+    if (a->question.format == FORMAT_JSON)
         return reader_faces(r, &a->filter, print_json, NULL, e);
-    if (a->format == FORMAT_CSV) {
+    if (a->question.format == FORMAT_CSV) {
         row_csv_head(stdout, false);
         return reader_faces(r, &a->filter, print_csv, NULL, e);
     }
-    struct table *t = table_new(titles, sizeof(titles) / sizeof(titles[0]));
+    struct table *t = table_new(titles, CELLS);
     int result = reader_faces(r, &a->filter, add_row, t, e);
     if (result == 0)
         table_print(t);
@@ -175,30 +173,132 @@ static int print_events(struct reader *r, const struct arguments *a, struct err 
     return result;
 }
 
+/* ------------------------------------------------------------- following --- */
+
+struct follower {
+    const char *path;
+    struct reader *reader;
+    struct stat file;
+    char epoch[UUID_TEXT];
+    struct face_filter filter;
+    int (*print)(const struct face_row *row, void *arg);
+};
+
+static int keep_seq(const struct face_row *row, void *arg)
+{
+    struct follower *f = arg;
+    if (row->seq > f->filter.after_seq)
+        f->filter.after_seq = row->seq;
+    return f->print(row, NULL);
+}
+
+/* Only those who have left: so each comes once. */
+static int print_left(const struct face_row *row, void *arg)
+{
+    return row->seq ? keep_seq(row, arg) : 0;
+}
+
+static void print_titles(enum format format)
+{
+    const char *texts[CELLS];
+    for (int i = 0; i < CELLS; i++)
+        texts[i] = titles[i] + (titles[i][0] == '>');
+    if (format == FORMAT_CSV)
+        row_csv_head(stdout, false);
+    else if (format == FORMAT_TABLE)
+        print_cells(texts);
+}
+
+/* What was before, and where to go on from: both as they were at one moment. */
+static int begin(struct follower *f, const struct arguments *a, struct err *e)
+{
+    struct face_filter before = a->filter;
+    int64_t last = 0;
+    if (!before.limit && !before.since_us)
+        before.limit = FOLLOW_LATEST;
+    reader_hold(f->reader);
+    int r = reader_last_seq(f->reader, &last, e);
+    reader_epoch(f->reader, f->epoch);
+    if (r == 0)
+        r = reader_faces(f->reader, &before, print_left, f, e);
+    reader_release(f->reader);
+    if (last > f->filter.after_seq)
+        f->filter.after_seq = last;
+    return r;
+}
+
+/* Another file under the same name: a daemon that found the old one damaged, or an operator. */
+static int look_at_file(struct follower *f, struct err *e)
+{
+    struct stat now;
+    if (stat(f->path, &now) < 0 || (now.st_ino == f->file.st_ino && now.st_dev == f->file.st_dev))
+        return 0;
+    struct reader *r = reader_open(f->path, e);
+    if (!r) /* it may be just in the making */
+        return 0;
+    char epoch[UUID_TEXT];
+    reader_close(f->reader);
+    f->reader = r;
+    f->file = now;
+    reader_epoch(r, epoch);
+    if (strcmp(epoch, f->epoch) != 0)
+        f->filter.after_seq = 0;
+    memcpy(f->epoch, epoch, sizeof(epoch));
+    return 0;
+}
+
+/* f takes over the reader. */
+static int follow(struct follower *f, const struct arguments *a, struct err *e)
+{
+    sigset_t signals;
+    const struct timespec turn = {0, FOLLOW_MS * INT64_C(1000000)};
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+    print_titles(a->question.format);
+    int r = begin(f, a, e);
+    while (r == 0) {
+        if (fflush(stdout) != 0 || sigtimedwait(&signals, NULL, &turn) > 0)
+            break;
+        r = look_at_file(f, e);
+        if (r == 0)
+            r = reader_faces(f->reader, &f->filter, keep_seq, f, e);
+    }
+    reader_close(f->reader);
+    return r;
+}
+
 int ctl_events(int argc, char **argv)
 {
     static const struct argp argp = {.options = options,
             .parser = parse,
+            .children = question_options,
             .doc = "List the people seen, in the order in which they came."};
+    static int (*const printers[])(const struct face_row *row, void *arg) = {
+            [FORMAT_TABLE] = print_row, [FORMAT_JSON] = print_json, [FORMAT_CSV] = print_csv};
     struct arguments a = {0};
     ctl_parse(&argp, argc, argv, &a);
 
-    char *path = a.database ? mem_strdup(a.database) : NULL;
-    if (!path) {
-        struct conf *conf = ctl_conf("events", a.file);
-        if (!conf)
-            return CTL_CONFIG;
-        path = mem_strdup(conf->database.path);
-        if (conf->privacy.aggregate_only)
-            fputs("facectl events: sums are kept, and nothing about anybody "
-                  "(privacy.aggregate_only): nobody new is listed\n",
-                    stderr);
-        conf_free(conf);
-    }
     struct err e = {0};
-    struct reader *r = reader_open(path, &e);
-    int result = r ? print_events(r, &a, &e) : -1;
-    reader_close(r);
+    char *path = NULL;
+    int code, result;
+    struct reader *r = question_open("events", &a.question, &path, &code);
+    if (!r)
+        return code;
+    if (a.follow) {
+        struct follower f = {.path = path,
+                .reader = r,
+                .filter = a.filter,
+                .print = printers[a.question.format]};
+        f.filter.by_seq = true;
+        f.filter.limit = 0;
+        (void)stat(path, &f.file);
+        result = follow(&f, &a, &e);
+    } else {
+        result = list(r, &a, &e);
+        reader_close(r);
+    }
     free(path);
     return result < 0 ? ctl_fail(CTL_FAILED, "events", "%s", e.text) : CTL_OK;
 }
