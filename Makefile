@@ -55,6 +55,9 @@ $(PROGRAMS:%=$(B)/%): $(OBJ)
 $(B)/%.o: %.c
 	$(Q)mkdir -p $(@D); echo "  CC    $<"; $(CC) $(ALL_C) -c -o $@ $<
 
+# The pages are part of the program.
+$(B)/daemon/app/web/routes.o: $(wildcard daemon/app/web/page/*)
+
 $(B)/%.o: %.cpp
 	$(Q)mkdir -p $(@D); echo "  CXX   $<"; $(CXX) $(ALL_CXX) -c -o $@ $<
 

@@ -9,6 +9,9 @@
 #include "app/health.h"
 #include "app/plan.h"
 #include "app/watch.h"
+#include "app/web/live.h"
+#include "app/web/news.h"
+#include "app/web/web.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
@@ -51,6 +54,9 @@ struct daemon {
     struct health *health;
     struct control *control;
     struct errand *errand;
+    struct live *live;
+    struct news *news;
+    struct web *web; /* NULL: not configured */
     struct beat store_beat;
     struct event_loss loss; /* what the events' queue had to give up */
     int signals;            /* a signalfd */
@@ -144,6 +150,25 @@ static void open_control(struct daemon *d)
         log_warn("control", "%s; going on without it, so facectl cannot ask", e.text);
 }
 
+static void committed(void *arg, const struct event *ev)
+{
+    news_committed(arg, ev);
+}
+
+/* The server that this configuration wants, in the place of the present one; none: NULL is fine. */
+static int open_web(struct daemon *d, struct conf *conf, struct web **ret, struct err *e)
+{
+    const struct web_links links = {d->live, d->news};
+    *ret = conf->http.listen ? web_open(conf, &links, d->web, e) : NULL;
+    return conf->http.listen && !*ret ? (e->code ? e->code : -EINVAL) : 0;
+}
+
+static void tell_web(struct daemon *d)
+{
+    if (d->web)
+        web_status(d->web, health_status(d->health));
+}
+
 static int start(struct daemon *d, struct err *e)
 {
     if (open_wakers(d, e) < 0)
@@ -154,15 +179,21 @@ static int start(struct daemon *d, struct err *e)
     tell_privacy(d->conf);
     store_on_progress(d->store, wake_main, d);
     d->errand = errand_new(d->store);
+    d->live = live_new();
+    d->news = news_new(d->conf->database.path);
+    store_on_commit(d->store, committed, d->news);
     d->health = health_new(d->store);
     health_watch(d->health, "store", &d->store_beat);
-    struct watch_links links = {d->events, d->health, wake_main, d, d->once};
+    struct watch_links links = {d->events, d->health, wake_main, d, d->once, live_links(d->live)};
     d->watch = watch_new(d->conf, &links, e);
     if (!d->watch)
         return -1;
     open_control(d);
+    int r = open_web(d, d->conf, &d->web, e);
+    if (r < 0)
+        return r;
     d->threads = true;
-    int r = store_start(
+    r = store_start(
             d->store, d->events, watch_messages(d->watch), watch_acks(d->watch), &d->store_beat);
     if (r < 0)
         return err_set(e, r, "cannot start a thread: %s", err_name(r));
@@ -178,11 +209,21 @@ static void reload(struct daemon *d)
     struct conf *conf = NULL;
     struct plan plan = {0};
     health_reloading();
+    struct web *web = NULL;
     int r = conf_load(d->conf->file, 0, &conf, &e);
     if (r == 0)
         r = plan_make(d->conf, conf, &plan, &e);
+    if (r == 0 && plan.web)
+        r = open_web(d, conf, &web, &e);
     if (r == 0)
         r = watch_change(d->watch, conf, &plan, &e);
+    if (r == 0 && plan.web) {
+        struct web *old = d->web;
+        d->web = web;
+        web = old;
+        tell_web(d);
+    }
+    web_close(web); /* the old one, or one that is not to be */
     if (r == 0 && plan.store) {
         struct store_settings settings = settings_of(conf);
         store_set(d->store, &settings);
@@ -250,6 +291,7 @@ static void run(struct daemon *d)
         if (mono_us() >= tick_us) {
             tick_us = mono_us() + TICK_MS * INT64_C(1000);
             health_tick(d->health);
+            tell_web(d);
         }
         if (d->once >= 0 && watch_finished(d->watch)) {
             log_info("main", d->once ? "every camera has finished" : "every file has ended");
@@ -272,6 +314,7 @@ static void stop(struct daemon *d)
 {
     int64_t deadline_us = mono_us() + STOP_MS * INT64_C(1000);
     health_stopping();
+    web_close(d->web);
     step(d, watch_stop_cameras(d->watch, CAMERAS_MS), "cameras stopped");
     step(d, watch_stop_workers(d->watch, WORKERS_MS), "records ended");
 
@@ -291,9 +334,12 @@ static void release(struct daemon *d)
 {
     control_close(d->control);
     watch_free(d->watch);
+    live_free(d->live);
     health_free(d->health);
     errand_free(d->errand);
     store_close(d->store);
+    news_stop(d->news);
+    news_free(d->news);
     queue_free(d->events);
     if (d->signals >= 0)
         close(d->signals);

@@ -62,6 +62,8 @@ int plan_make(const struct conf *old, const struct conf *new, struct plan *ret, 
     }
     if (old->mqtt.configured != new->mqtt.configured)
         p.bus = p.store = true; /* without a broker nothing is put into the outbox */
+    if (new->http.cert_file)
+        p.web = true; /* the certificate may be another one */
     p.steps = mem_new((size_t)(old->n_cameras + new->n_cameras), sizeof(*p.steps));
     for (int i = 0; i < old->n_cameras; i++) {
         if (!conf_camera_named(new, old->cameras[i].name))

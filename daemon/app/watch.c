@@ -40,8 +40,10 @@ struct watch {
 
 static int working_open(struct watch *w, struct conf *conf, struct working *ret, struct err *e)
 {
-    struct pipeline_links links = {
-            .to_store = w->links.events, .counted = w->links.wake, .arg = w->links.arg};
+    struct pipeline_links links = {.to_store = w->links.events,
+            .counted = w->links.wake,
+            .arg = w->links.arg,
+            .view = w->links.view};
     struct pipeline *p = pipeline_new(conf, &links, e);
     if (!p)
         return e->code ? e->code : -EINVAL;

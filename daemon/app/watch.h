@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "flow/settings.h"
+#include "flow/view.h"
 
 #include <stdbool.h>
 
@@ -29,6 +30,7 @@ struct watch_links {
     void (*wake)(void *arg); /* any thread: watch_turn() is worth it */
     void *arg;
     int once; /* see camera_new() */
+    struct view_links view;
 };
 
 /* Loads the models; starts no thread. conf is held. NULL: the models are not usable, see e. */

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-const struct still_limits still_limits_own = {512 << 20, 256 << 20};
-const struct still_limits still_limits_stranger = {32 << 20, 64 << 20};
+const struct still_limits still_limits_own = {512 << 20, 256 << 20, SCALE_SIDE_MAX};
+const struct still_limits still_limits_stranger = {24 << 20, 50 << 20, 4096};
 
 static const enum AVCodecID codecs[PICTURE_KIND_COUNT] = {
         [PICTURE_JPEG] = AV_CODEC_ID_MJPEG,
@@ -115,11 +115,13 @@ static void put(uint8_t *bgr, const uint8_t *bgra)
         bgr[i] = (uint8_t)((bgra[i] * alpha + 255 * (255 - alpha)) / 255);
 }
 
-static struct frame *redraw(const AVFrame *p, int orientation)
+static struct frame *redraw(const AVFrame *p, int orientation, int side)
 {
-    int w = p->width, h = p->height;
-    struct SwsContext *sws =
-            sws_getContext(w, h, p->format, w, h, AV_PIX_FMT_BGRA, SWS_POINT, NULL, NULL, NULL);
+    int longer = p->width > p->height ? p->width : p->height;
+    int w = longer > side ? FFMAX(1, (int)((int64_t)p->width * side / longer)) : p->width;
+    int h = longer > side ? FFMAX(1, (int)((int64_t)p->height * side / longer)) : p->height;
+    struct SwsContext *sws = sws_getContext(
+            p->width, p->height, p->format, w, h, AV_PIX_FMT_BGRA, SWS_AREA, NULL, NULL, NULL);
     AVFrame *bgra = av_frame_alloc();
     uint8_t *bgr = malloc((size_t)w * (size_t)h * 3);
     struct frame *f = NULL;
@@ -130,7 +132,8 @@ static struct frame *redraw(const AVFrame *p, int orientation)
     bgra->height = h;
     if (av_frame_get_buffer(bgra, 0) < 0)
         goto out;
-    sws_scale(sws, (const uint8_t *const *)p->data, p->linesize, 0, h, bgra->data, bgra->linesize);
+    sws_scale(sws, (const uint8_t *const *)p->data, p->linesize, 0, p->height, bgra->data,
+            bgra->linesize);
     for (int y = 0; y < h; y++) {
         const uint8_t *row = bgra->data[0] + (ptrdiff_t)y * bgra->linesize[0];
         for (int x = 0; x < w; x++)
@@ -163,8 +166,9 @@ struct frame *still_decode(const uint8_t *data, size_t size, const char *name,
         (void)err_set(e, -EINVAL, "%s: the file is damaged, or of a rare kind: save it anew", name);
         return NULL;
     }
-    struct frame *f = p.orientation > 1 || has_alpha(picture) ? redraw(picture, p.orientation)
-                                                              : frame_new(picture, 0, 0);
+    struct frame *f = p.orientation > 1 || has_alpha(picture)
+                              ? redraw(picture, p.orientation, limits->side)
+                              : frame_new(picture, 0, 0);
     av_frame_free(&picture);
     if (!f)
         (void)err_set(e, -ENOMEM, "%s: not enough memory for %lldx%lld pixels", name,

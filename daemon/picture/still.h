@@ -18,9 +18,10 @@ struct frame;
 struct still_limits {
     size_t bytes;   /* of the file */
     int64_t pixels; /* of the picture */
+    int side;       /* one that must be turned or laid on white is made smaller: its longer side */
 };
 extern const struct still_limits still_limits_own;      /* 512 MB, 256 Mi: whose host this is */
-extern const struct still_limits still_limits_stranger; /* 32 MB, 64 Mi */
+extern const struct still_limits still_limits_stranger; /* 24 MB, 50 Mi, 4096 */
 
 /* NULL, with a sentence that begins with `name`. */
 struct frame *still_decode(const uint8_t *data, size_t size, const char *name,
