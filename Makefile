@@ -157,6 +157,7 @@ bench: deps
 	@$(OUT)/bench $(MODELS) $(OUT)/clips/long.mkv $(OUT)/faced
 	@echo; $(OUT)/bench $(MODELS) $(OUT)/clips/long-1080p.mkv $(OUT)/faced
 	@echo; $(OUT)/bench_store 1000000 $(OUT)
+	@echo; $(OUT)/bench_ask 1000000 $(OUT)
 
 demo: deps
 	@$(MAKE) --no-print-directory all tools clips

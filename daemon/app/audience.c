@@ -88,13 +88,12 @@ void audience_zone(char ret_name[64])
 
 /* ------------------------------------------------------------- counting --- */
 
-/* One pass over the sums: of the span itself, or of the week before. */
+/* One pass over the sums of the span itself and of the week before, which mostly overlap. */
 struct pass {
     struct audience *a;
-    int shift;         /* days to add to a date */
     int64_t first_day; /* number of the first group's day */
-    int64_t at_us;     /* the quarter that `group` was found for; they come in order */
-    int group;
+    int64_t at_us;     /* the quarter that the groups were found for; they come in order */
+    int group, group_before;
 };
 
 static struct audience_group *add_group(struct audience *a, const char *key)
@@ -116,14 +115,16 @@ static int of_camera(struct audience *a, const char *camera)
     return a->n - 1;
 }
 
-static int group_at(const struct pass *p, int64_t start_us)
+static void find_groups(struct pass *p, int64_t start_us)
 {
     struct tm tm = local(start_us);
+    p->at_us = start_us;
     switch (p->a->query.by) {
-    case AUDIENCE_HOUR: return tm.tm_hour;
-    case AUDIENCE_WEEKDAY: return (tm.tm_wday + 6) % 7;
-    default: return (int)(day_number(&tm) + p->shift - p->first_day);
+    case AUDIENCE_HOUR: p->group = tm.tm_hour; break;
+    case AUDIENCE_WEEKDAY: p->group = (tm.tm_wday + 6) % 7; break;
+    default: p->group = (int)(day_number(&tm) - p->first_day); break;
     }
+    p->group_before = p->group + (p->a->query.by == AUDIENCE_DAY ? 7 : 0);
 }
 
 static void count(struct count *c, const struct sum *s)
@@ -133,26 +134,32 @@ static void count(struct count *c, const struct sum *s)
     c->cells[s->age_range < 0 ? AGE_RANGES : s->age_range][s->gender] += s->people;
 }
 
+static struct audience_group *group_at(const struct audience *a, int i)
+{
+    return i >= 0 && i < a->n ? &a->groups[i] : NULL;
+}
+
 static void each(const struct sum *s, void *arg)
 {
     struct pass *p = arg;
     struct audience *a = p->a;
-    if (a->query.by == AUDIENCE_CAMERA) {
-        p->group = of_camera(a, s->camera);
-    } else if (p->at_us != s->start_us) {
-        p->group = group_at(p, s->start_us);
-        p->at_us = s->start_us;
+    if (s->start_us < a->query.since_us && s->start_us >= a->before_until_us)
+        return; /* between the two */
+    if (a->query.by == AUDIENCE_CAMERA)
+        p->group = p->group_before = of_camera(a, s->camera);
+    else if (p->at_us != s->start_us)
+        find_groups(p, s->start_us);
+    struct audience_group *now = group_at(a, p->group), *later = group_at(a, p->group_before);
+    if (s->start_us >= a->query.since_us) {
+        count(&a->total, s);
+        if (now)
+            count(&now->count, s);
     }
-    bool there = p->group >= 0 && p->group < a->n;
-    if (p->shift) {
+    if (s->start_us < a->before_until_us) {
         a->before += s->people;
-        if (there)
-            a->groups[p->group].before += s->people;
-        return;
+        if (later)
+            later->before += s->people;
     }
-    count(&a->total, s);
-    if (there)
-        count(&a->groups[p->group].count, s);
 }
 
 static int64_t make_days(struct audience *a)
@@ -224,11 +231,10 @@ struct audience *audience_ask(
     a->before_since_us = days_later(a->query.since_us, -7);
     a->before_until_us = days_later(a->query.until_us, -7);
     int64_t first_day = make_groups(a);
-    struct pass now = {.a = a, .first_day = first_day, .at_us = -1};
-    struct pass before = {.a = a, .shift = 7, .first_day = first_day, .at_us = -1};
-    if (reader_sums(r, a->query.camera, a->query.since_us, a->query.until_us, each, &now, e) < 0 ||
-            reader_sums(r, a->query.camera, a->before_since_us, a->before_until_us, each, &before,
-                    e) < 0) {
+    bool names = a->query.by == AUDIENCE_CAMERA;
+    struct pass pass = {.a = a, .first_day = first_day, .at_us = -1};
+    if (reader_sums(r, a->query.camera, names, a->before_since_us, a->query.until_us, each, &pass,
+                e) < 0) {
         audience_free(a);
         return NULL;
     }

@@ -25,6 +25,7 @@ struct sum {
 };
 
 /* Quarters that begin at since_us or later, and before until_us, in their order. camera NULL: all.
+ * with_cameras: their names are wanted, else sum.camera is NULL.
  * 0, or negative with a sentence. */
-int reader_sums(struct reader *r, const char *camera, int64_t since_us, int64_t until_us,
-        void (*each)(const struct sum *sum, void *arg), void *arg, struct err *e);
+int reader_sums(struct reader *r, const char *camera, bool with_cameras, int64_t since_us,
+        int64_t until_us, void (*each)(const struct sum *sum, void *arg), void *arg, struct err *e);
