@@ -11,14 +11,21 @@
 
 PAGE(index, "index.html");
 PAGE(style, "faced.css");
-PAGE(script, "faced.js");
-PAGE(api, "api.js");
-PAGE(now, "now.js");
-PAGE(people, "people.js");
-PAGE(audience, "audience.js");
-PAGE(photo, "photo.js");
 PAGE(icon, "favicon.svg");
 PAGE(openapi, "openapi.json");
+PAGE(faced_js, "faced.js");
+PAGE(api_js, "api.js");
+PAGE(audience_js, "audience.js");
+PAGE(chart_js, "chart.js");
+PAGE(device_js, "device.js");
+PAGE(dom_js, "dom.js");
+PAGE(now_js, "now.js");
+PAGE(people_js, "people.js");
+PAGE(photo_js, "photo.js");
+PAGE(pictures_js, "pictures.js");
+PAGE(repeat_js, "repeat.js");
+PAGE(time_js, "time.js");
+PAGE(words_js, "words.js");
 
 #define HTML "text/html; charset=utf-8"
 #define CSS  "text/css; charset=utf-8"
@@ -30,12 +37,19 @@ PAGE(openapi, "openapi.json");
 static const struct route routes[] = {
     {"/",                          ROUTE_PUBLIC, get_page, HTML, page_index, page_index_end},
     {"/faced.css",                 ROUTE_PUBLIC, get_page, CSS, page_style, page_style_end},
-    {"/faced.js",                  ROUTE_PUBLIC, get_page, JS, page_script, page_script_end},
-    {"/api.js",                    ROUTE_PUBLIC, get_page, JS, page_api, page_api_end},
-    {"/now.js",                    ROUTE_PUBLIC, get_page, JS, page_now, page_now_end},
-    {"/people.js",                 ROUTE_PUBLIC, get_page, JS, page_people, page_people_end},
-    {"/audience.js",               ROUTE_PUBLIC, get_page, JS, page_audience, page_audience_end},
-    {"/photo.js",                  ROUTE_PUBLIC, get_page, JS, page_photo, page_photo_end},
+    {"/faced.js",                  ROUTE_PUBLIC, get_page, JS, page_faced_js, page_faced_js_end},
+    {"/api.js",                    ROUTE_PUBLIC, get_page, JS, page_api_js, page_api_js_end},
+    {"/audience.js",               ROUTE_PUBLIC, get_page, JS, page_audience_js, page_audience_js_end},
+    {"/chart.js",                  ROUTE_PUBLIC, get_page, JS, page_chart_js, page_chart_js_end},
+    {"/device.js",                 ROUTE_PUBLIC, get_page, JS, page_device_js, page_device_js_end},
+    {"/dom.js",                    ROUTE_PUBLIC, get_page, JS, page_dom_js, page_dom_js_end},
+    {"/now.js",                    ROUTE_PUBLIC, get_page, JS, page_now_js, page_now_js_end},
+    {"/people.js",                 ROUTE_PUBLIC, get_page, JS, page_people_js, page_people_js_end},
+    {"/photo.js",                  ROUTE_PUBLIC, get_page, JS, page_photo_js, page_photo_js_end},
+    {"/pictures.js",               ROUTE_PUBLIC, get_page, JS, page_pictures_js, page_pictures_js_end},
+    {"/repeat.js",                 ROUTE_PUBLIC, get_page, JS, page_repeat_js, page_repeat_js_end},
+    {"/time.js",                   ROUTE_PUBLIC, get_page, JS, page_time_js, page_time_js_end},
+    {"/words.js",                  ROUTE_PUBLIC, get_page, JS, page_words_js, page_words_js_end},
     {"/favicon.svg",               ROUTE_PUBLIC, get_page, SVG, page_icon, page_icon_end},
     {"/api/v1/openapi.json",       ROUTE_PUBLIC, get_page, JSON, page_openapi, page_openapi_end},
     {"/api/v1/session",            ROUTE_PUBLIC, get_session, NULL, NULL, NULL},
