@@ -128,5 +128,7 @@ int main(int argc, char **argv)
     if (r < 0)
         log_error("main", "%s", e.text);
     redact_clear();
+    if (r == -ENOKEY) /* the page needs a password: trying again would not bring one */
+        return EX_CONFIG;
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

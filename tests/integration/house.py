@@ -4,7 +4,9 @@ Everything is started on free ports in a directory of its own, is waited for by 
 never by a pause - and is stopped by its own process id. A wait that is not answered by its
 deadline fails with what was said until then.
 """
+import base64
 import glob
+import http.client
 import json
 import os
 import queue
@@ -391,6 +393,47 @@ def config(database, control, cameras, broker, extra="", mqtt_keys="", node="tes
 
 def by_camera(rows, camera):
     return [r for r in rows if r["camera"] == camera]
+
+
+class Page:
+    """The web server of a daemon, as a program asks it."""
+
+    def __init__(self, port, password=None):
+        self.port = port
+        self.headers = {}
+        if password:
+            token = base64.b64encode(f"anybody:{password}".encode()).decode()
+            self.headers["Authorization"] = f"Basic {token}"
+
+    def ask(self, path, method="GET", body=None, headers=None, timeout=PATIENCE):
+        """The answer, with its status, headers and body."""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            c.request(method, path, body=body, headers={**self.headers, **(headers or {})})
+            r = c.getresponse()
+            r.body = r.read()
+            return r
+        finally:
+            c.close()
+
+    def get(self, path, status=200):
+        r = self.ask(path)
+        assert r.status == status, (path, r.status, r.body)
+        return json.loads(r.body)
+
+    def wait(self, path, predicate, timeout=PATIENCE):
+        """Asks until the answer is as it shall be."""
+        deadline = time.monotonic() + timeout
+        tick = threading.Event()
+        while True:
+            r = self.ask(path)
+            if predicate(r):
+                return r
+            assert time.monotonic() < deadline, (path, r.status, r.body[:500])
+            tick.wait(0.1)
+
+    def picture(self, camera, query=""):
+        return self.wait(f"/api/v1/cameras/{camera}/picture{query}", lambda r: r.status == 200)
 
 
 class Notify:

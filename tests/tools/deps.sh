@@ -9,7 +9,10 @@ build="build-essential pkg-config libavformat-dev libavcodec-dev libavutil-dev l
 models="python3 python3-numpy python3-onnx ca-certificates"
 demo="ffmpeg mosquitto libgstrtspserver-1.0-dev gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-plugins-bad python3-paho-mqtt"
-check="libcmocka-dev mandoc systemd python3-pytest python3-pytest-xdist python3-jinja2 python3-opencv glib-networking openssl sqlite3 clang-format-14"
+check="libcmocka-dev mandoc systemd python3-pytest python3-pytest-xdist python3-jinja2 python3-opencv glib-networking openssl sqlite3 clang-format-14
+    python3-jsonschema curl chromium fonts-dejavu-core"
+# Where Node.js is from elsewhere Debian's does not fit beside it.
+command -v npm >/dev/null || check="$check nodejs npm"
 
 deb="debhelper dpkg-dev fakeroot lintian"
 system="debootstrap systemd-container"

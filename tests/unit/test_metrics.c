@@ -35,7 +35,7 @@ static void each_camera_has_its_label(void **state)
     assert_non_null(strstr(text, "faced_camera_state{camera=\"hall\",state=\"offline\"} 1\n"));
     assert_non_null(strstr(text, "faced_broker_connected 1\n"));
     assert_non_null(strstr(text, "faced_build_info{version=\"0.1.0\"} 1\n"));
-    assert_null(strstr(text, "faced_inference_milliseconds")); /* what is not known is left out */
+    assert_null(strstr(text, "faced_inference_seconds")); /* what is not known is left out */
     free(text);
 }
 

@@ -17,42 +17,44 @@ static const struct metric {
     const char *name, *type, *help;
     enum source source;
     const char *path; /* keys with dots */
+    double unit;
 } metrics[] = {
-        {"faced_uptime_seconds", "gauge", "Since the start.", OF_ALL, "uptime_s"},
-        {"faced_resident_memory_bytes", "gauge", "Memory in use.", OF_ALL, "rss_bytes"},
-        {"faced_frames_alive", "gauge", "Decoded pictures in memory.", OF_ALL, "frames_alive"},
-        {"faced_frame_bytes", "gauge", "Memory of these.", OF_ALL, "frame_bytes"},
-        {"faced_looks_total", "counter", "Pictures that the detector saw.", OF_ALL, "models.looks"},
+        {"faced_uptime_seconds", "gauge", "Since the start.", OF_ALL, "uptime_s", 1},
+        {"faced_resident_memory_bytes", "gauge", "Memory in use.", OF_ALL, "rss_bytes", 1},
+        {"faced_frames_alive", "gauge", "Decoded pictures in memory.", OF_ALL, "frames_alive", 1},
+        {"faced_frame_bytes", "gauge", "Memory of these.", OF_ALL, "frame_bytes", 1},
+        {"faced_looks_total", "counter", "Pictures that the detector saw.", OF_ALL, "models.looks",
+                1},
         {"faced_estimates_total", "counter", "Faces that were classified.", OF_ALL,
-                "models.estimates"},
-        {"faced_inference_milliseconds", "gauge", "Mean time of the detector.", OF_ALL,
-                "inference_ms"},
+                "models.estimates", 1},
+        {"faced_inference_seconds", "gauge", "Mean time of the detector for a picture.", OF_ALL,
+                "inference_ms", 1e-3},
         {"faced_outbox_messages", "gauge", "Messages that the broker has not acknowledged.", OF_ALL,
-                "outbox_waiting"},
+                "outbox_waiting", 1},
         {"faced_records_lost_total", "counter", "Records that could not be kept.", OF_ALL,
-                "records_lost"},
+                "records_lost", 1},
         {"faced_broker_connected", "gauge", "1 while the broker is there.", OF_ALL,
-                "broker.connected"},
+                "broker.connected", 1},
         {"faced_messages_sent_total", "counter", "Messages sent to the broker.", OF_ALL,
-                "broker.sent"},
+                "broker.sent", 1},
         {"faced_messages_acknowledged_total", "counter", "Messages that it has acknowledged.",
-                OF_ALL, "broker.acknowledged"},
-        {"faced_camera_people", "gauge", "People in view.", OF_CAMERA, "people"},
-        {"faced_camera_enabled", "gauge", "1 unless it is switched off.", OF_CAMERA, "enabled"},
-        {"faced_camera_frames_total", "counter", "Pictures decoded and whole.", OF_CAMERA,
-                "frames"},
+                OF_ALL, "broker.acknowledged", 1},
+        {"faced_camera_people", "gauge", "People in view.", OF_CAMERA, "people", 1},
+        {"faced_camera_enabled", "gauge", "1 unless it is switched off.", OF_CAMERA, "enabled", 1},
+        {"faced_camera_frames_total", "counter", "Pictures decoded and whole.", OF_CAMERA, "frames",
+                1},
         {"faced_camera_damaged_frames_total", "counter", "Pictures decoded and held back.",
-                OF_CAMERA, "damaged"},
+                OF_CAMERA, "damaged", 1},
         {"faced_camera_sampled_frames_total", "counter", "Pictures chosen to be looked at.",
-                OF_CAMERA, "sampled"},
+                OF_CAMERA, "sampled", 1},
         {"faced_camera_lost_frames_total", "counter", "Of these, replaced by newer ones.",
-                OF_CAMERA, "frames_lost"},
+                OF_CAMERA, "frames_lost", 1},
         {"faced_camera_looks_total", "counter", "Of these, seen by the detector.", OF_CAMERA,
-                "looks"},
-        {"faced_camera_faces_total", "counter", "Faces found in them.", OF_CAMERA, "faces"},
+                "looks", 1},
+        {"faced_camera_faces_total", "counter", "Faces found in them.", OF_CAMERA, "faces", 1},
         {"faced_camera_frames_per_second", "gauge", "The camera's rate just now.", OF_CAMERA,
-                "camera_fps"},
-        {"faced_camera_looks_per_second", "gauge", "Ours just now.", OF_CAMERA, "process_fps"},
+                "camera_fps", 1},
+        {"faced_camera_looks_per_second", "gauge", "Ours just now.", OF_CAMERA, "process_fps", 1},
 };
 
 static const json_t *at(const json_t *object, const char *path)
@@ -93,14 +95,14 @@ static void print(FILE *to, const struct metric *m, const json_t *status)
         if (!number(at(status, m->path), &v))
             return;
         head(to, m->name, m->type, m->help);
-        fprintf(to, "%s %.15g\n", m->name, v);
+        fprintf(to, "%s %.15g\n", m->name, v * m->unit);
         return;
     }
     head(to, m->name, m->type, m->help);
     json_object_foreach(json_object_get(status, "cameras"), camera, of)
     {
         if (number(at(of, m->path), &v))
-            fprintf(to, "%s{camera=\"%s\"} %.15g\n", m->name, camera, v);
+            fprintf(to, "%s{camera=\"%s\"} %.15g\n", m->name, camera, v * m->unit);
     }
 }
 

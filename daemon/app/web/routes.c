@@ -32,24 +32,26 @@ PAGE(words_js, "words.js");
 #define JS   "text/javascript; charset=utf-8"
 #define SVG  "image/svg+xml"
 #define JSON "application/json"
-
 /* clang-format off */
+#define SCRIPT(name)                                                                               \
+    {"/" #name ".js", ROUTE_PUBLIC, get_page, JS, page_##name##_js, page_##name##_js_end}
+
 static const struct route routes[] = {
     {"/",                          ROUTE_PUBLIC, get_page, HTML, page_index, page_index_end},
     {"/faced.css",                 ROUTE_PUBLIC, get_page, CSS, page_style, page_style_end},
-    {"/faced.js",                  ROUTE_PUBLIC, get_page, JS, page_faced_js, page_faced_js_end},
-    {"/api.js",                    ROUTE_PUBLIC, get_page, JS, page_api_js, page_api_js_end},
-    {"/audience.js",               ROUTE_PUBLIC, get_page, JS, page_audience_js, page_audience_js_end},
-    {"/chart.js",                  ROUTE_PUBLIC, get_page, JS, page_chart_js, page_chart_js_end},
-    {"/device.js",                 ROUTE_PUBLIC, get_page, JS, page_device_js, page_device_js_end},
-    {"/dom.js",                    ROUTE_PUBLIC, get_page, JS, page_dom_js, page_dom_js_end},
-    {"/now.js",                    ROUTE_PUBLIC, get_page, JS, page_now_js, page_now_js_end},
-    {"/people.js",                 ROUTE_PUBLIC, get_page, JS, page_people_js, page_people_js_end},
-    {"/photo.js",                  ROUTE_PUBLIC, get_page, JS, page_photo_js, page_photo_js_end},
-    {"/pictures.js",               ROUTE_PUBLIC, get_page, JS, page_pictures_js, page_pictures_js_end},
-    {"/repeat.js",                 ROUTE_PUBLIC, get_page, JS, page_repeat_js, page_repeat_js_end},
-    {"/time.js",                   ROUTE_PUBLIC, get_page, JS, page_time_js, page_time_js_end},
-    {"/words.js",                  ROUTE_PUBLIC, get_page, JS, page_words_js, page_words_js_end},
+    SCRIPT(faced),
+    SCRIPT(api),
+    SCRIPT(audience),
+    SCRIPT(chart),
+    SCRIPT(device),
+    SCRIPT(dom),
+    SCRIPT(now),
+    SCRIPT(people),
+    SCRIPT(photo),
+    SCRIPT(pictures),
+    SCRIPT(repeat),
+    SCRIPT(time),
+    SCRIPT(words),
     {"/favicon.svg",               ROUTE_PUBLIC, get_page, SVG, page_icon, page_icon_end},
     {"/api/v1/openapi.json",       ROUTE_PUBLIC, get_page, JSON, page_openapi, page_openapi_end},
     {"/api/v1/session",            ROUTE_PUBLIC, get_session, NULL, NULL, NULL},

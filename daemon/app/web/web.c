@@ -206,6 +206,19 @@ static void gone(
     *state = NULL;
 }
 
+/* %00 would end a path or an argument before its end: it becomes what nothing is called. */
+static size_t unescape(void *arg, struct MHD_Connection *c, char *text)
+{
+    (void)arg;
+    (void)c;
+    size_t n = MHD_http_unescape(text);
+    for (size_t i = 0; i < n; i++) {
+        if (!text[i])
+            text[i] = '\x7f';
+    }
+    return n;
+}
+
 static void complain(void *arg, const char *fmt, va_list ap)
 {
     char text[256];
@@ -323,8 +336,9 @@ static int serve(struct web *w, struct err *e)
     w->server = MHD_start_daemon(flags, 0, NULL, NULL, visit, w, MHD_OPTION_EXTERNAL_LOGGER,
             complain, NULL, MHD_OPTION_LISTEN_SOCKET, w->socket, MHD_OPTION_THREAD_POOL_SIZE,
             THREADS, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-            TIMEOUT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, gone, NULL,
-            MHD_OPTION_ARRAY, w->cert ? tls : none, MHD_OPTION_END);
+            TIMEOUT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
+            NULL, MHD_OPTION_NOTIFY_COMPLETED, gone, NULL, MHD_OPTION_ARRAY, w->cert ? tls : none,
+            MHD_OPTION_END);
     if (w->server)
         return 0;
     return err_set(e, -EINVAL, "http.listen %s: the server does not start%s", w->conf->http.listen,
@@ -362,9 +376,12 @@ void web_close(struct web *w)
     if (w->photo)
         photo_stop(w->photo);
     news_dismiss(w->links.news, &w->closing);
-    if (w->server)
-        MHD_stop_daemon(w->server); /* closes the socket */
-    else if (w->socket >= 0)
+    if (w->server) {
+        /* It would shut the socket down, which a successor may share. */
+        (void)MHD_quiesce_daemon(w->server);
+        MHD_stop_daemon(w->server);
+    }
+    if (w->socket >= 0)
         close(w->socket);
     photo_free(w->photo);
     gate_free(w->gate);
