@@ -1,0 +1,177 @@
+"""The pages in a real browser, with what a running daemon has seen."""
+import json
+import os
+import shutil
+import subprocess
+
+import sys
+
+import pytest
+
+import house
+from test_web import GRAVE, PEOPLE, page, picture, set_password  # noqa: F401
+
+sys.path.insert(0, house.tools(""))
+import fill_db  # noqa: E402
+
+WEB = os.path.join(house.TOP, "tests/web")
+SHOTS = os.path.join(house.BUILD, "screenshots")
+VIEWS = ("now", "people", "audience", "photo")
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory):
+    """The browser's driver, fetched once for all workers by the lock file's sums."""
+    chromium = os.environ.get("CHROMIUM", shutil.which("chromium"))
+    if not chromium or not shutil.which("npm"):
+        pytest.skip("no chromium or no npm here: tests/tools/deps.sh check brings them")
+    marker = os.path.join(WEB, "node_modules/.package-lock.json")
+    if not os.path.exists(marker):
+        lock = os.path.join(house.BUILD, "npm.lock")
+        r = subprocess.run(["flock", lock, "sh", "-c", f"[ -e {marker} ] || npm ci --no-audit "
+                            "--no-fund"], cwd=WEB, capture_output=True, text=True)
+        if r.returncode:
+            pytest.skip("npm cannot fetch the browser's driver: " + r.stderr.strip()[-200:])
+    return WEB
+
+
+class Browser:
+    def __init__(self, port):
+        self.p = subprocess.Popen(["node", "pages.mjs", f"http://127.0.0.1:{port}"], cwd=WEB,
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def do(self, what, **how):
+        self.p.stdin.write(json.dumps({"do": what, **how}) + "\n")
+        self.p.stdin.flush()
+        told = json.loads(self.p.stdout.readline())
+        assert "failed" not in told, told["failed"]
+        return told
+
+    def close(self):
+        self.p.stdin.close()
+        self.p.wait()
+
+
+@pytest.fixture
+def browse(modules):
+    opened = []
+
+    def make(port):
+        opened.append(Browser(port))
+        return opened[-1]
+    yield make
+    for b in opened:
+        b.close()
+
+
+def quiet(b):
+    """Nothing was wrong, and nothing was asked of anybody else."""
+    report = b.do("report")
+    assert report == {"complaints": [], "elsewhere": []}
+
+
+TWO = {"door": {"url": PEOPLE, "loop": True}, "hall": {"url": house.clip("asl-book.mkv"),
+                                                       "loop": True}}
+
+
+def test_cameras_are_shown_as_they_are(page, browse):  # noqa: F811
+    d = page(cameras=TWO)
+    b = browse(d.page.port)
+    assert b.do("goto", view="now")["heading"] == "Now"
+    shown = b.do("pictures", cameras=2)
+    assert len(shown["cards"]) == 2 and "2 of 2 cameras" in shown["summary"]
+    assert any(c.startswith("door") and "online" in c for c in shown["cards"]), shown
+    assert all(alt for alt in shown["alts"])
+    quiet(b)
+
+
+def test_people_are_listed_filtered_and_come_by_themselves(page, browse):  # noqa: F811
+    d = page(cameras=TWO)
+    d.wait_rows("SELECT * FROM faces", 2)
+    b = browse(d.page.port)
+    b.do("goto", view="people")
+    listed = b.do("rows", least=2)
+    assert "live" in listed["link"].lower()
+    hall = b.do("filter", name="camera", value="hall", wait="hall")["rows"]
+    assert all("hall" in row for row in hall)
+    b.do("filter", name="camera", value="door", wait="door")
+    known = b.do("filter", name="gender", value="male", wait="male")["rows"]
+    assert all("door" in row for row in known)
+    b.do("filter", name="gender", value="", wait="door")
+    before = b.do("filter", name="camera", value="", wait="")["rows"]
+    d.configure({**TWO, "yard": {"url": PEOPLE}}, extra=open(d.conf).read().split("models:")[1]
+                .split("};", 1)[1].split("cameras:")[0])
+    d.reload()  # one camera more, and so somebody more
+    after = b.do("newcomer", than=len(before))["rows"]
+    assert len(after) > len(before)
+    quiet(b)
+
+
+def test_the_audience_has_the_numbers_of_facectl(page, browse):  # noqa: F811
+    d = page(cameras={"door": PEOPLE})
+    d.wait_rows("SELECT * FROM faces WHERE seq IS NOT NULL", 2)
+    b = browse(d.page.port)
+    b.do("goto", view="audience")
+    shown = b.do("audience", by="camera")
+    told = json.loads(d.ctl("audience", "--by", "camera", "--json").stdout)
+    assert told["people"] == 2
+    assert shown["summary"].startswith("2 people")
+    assert ["door", "2"] in [row[:2] for row in shown["visits"]]
+    numbers = {row[0].replace("–", "-"): row[1:] for row in shown["ages"]}
+    for age, genders in told["ages_by_gender"].items():
+        assert sorted(map(int, numbers[age][:3])) == sorted(genders.values()), age
+    assert len(shown["charts"]) == 2 and all(shown["charts"])
+    quiet(b)
+
+
+def test_a_photo_is_looked_at(page, browse, tmp_path):  # noqa: F811
+    d = page()
+    (tmp_path / "man.jpg").write_bytes(picture("man1.jpg"))
+    (tmp_path / "text.jpg").write_bytes(b"hello")
+    b = browse(d.page.port)
+    b.do("goto", view="photo")
+    seen = b.do("photo", file=str(tmp_path / "man.jpg"))
+    assert len(seen["faces"]) == 1 and seen["width"] == 612 and not seen["error"]
+    assert "male" in seen["faces"][0].lower() and "99" in seen["faces"][0]
+    quiet(b)
+    assert "not a picture" in b.do("photo", file=str(tmp_path / "text.jpg"))["error"]
+
+
+def test_a_password_is_asked_for(page, browse):  # noqa: F811
+    d = page(password=GRAVE)
+    b = browse(d.page.port)
+    assert b.do("login", password="guess")["error"]
+    assert not b.do("login", password=GRAVE)["error"]
+    assert b.do("goto", view="people")["heading"] == "People"
+    assert b.do("report")["elsewhere"] == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
+def test_everybody_can_use_it(page, browse, size, dark):  # noqa: F811
+    """Labels, contrast and order of every view, on a desk and on a phone, by day and by night; and
+    pictures of them, to be looked at."""
+    d = page(http="blur = true;", cameras=TWO)
+    d.stop()
+    d.wait()
+    fill_db.fill(d.database, list(TWO))  # four busy weeks
+    d.start().wait_ready()
+    d.page.wait("/readyz", lambda r: r.status == 200)
+    os.makedirs(SHOTS, exist_ok=True)
+    b = browse(d.page.port)
+    for view in VIEWS:
+        b.do("goto", view=view, width=size[0], height=size[1], dark=dark)
+        if view == "now":
+            b.do("pictures", cameras=2)
+        elif view == "people":
+            b.do("rows", least=3)
+        elif view == "audience":
+            b.do("audience")
+        assert b.do("audit")["violations"] == [], view
+        assert b.do("overflow")["wider"] <= 0, view
+        name = f"{view}-{size[0]}{'-dark' if dark else ''}.png"
+        b.do("screenshot", file=os.path.join(SHOTS, name))
+    b.do("goto", view="people", width=size[0], height=size[1], dark=dark)
+    names = b.do("tab", times=4)["names"]  # from the view's heading on, its controls in order
+    assert [n.split("\n")[-1] for n in names] == ["hall", "unknown", "unknown", "people-since"]
+    quiet(b)

@@ -1,0 +1,144 @@
+// A browser that does what it is told: commands as JSON lines on standard input, an answer line for
+// each on standard output. tests/integration/test_pages.py says what to do and what must be seen.
+//
+// usage: node pages.mjs URL
+
+import {readFileSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {createInterface} from 'node:readline';
+import puppeteer from 'puppeteer-core';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const PATIENCE = 30000;
+const home = new URL(process.argv[2]);
+
+const browser = await puppeteer.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--use-fake-ui-for-media-stream',
+        '--use-fake-device-for-media-stream'],
+});
+const page = await browser.newPage();
+const complaints = [];
+const elsewhere = [];
+
+page.on('console', (m) => ['error', 'warn'].includes(m.type()) && complaints.push(m.text()));
+page.on('pageerror', (e) => complaints.push(String(e)));
+page.on('request', (r) => {
+    const url = new URL(r.url());
+    if (!['data:', 'blob:'].includes(url.protocol) && url.origin !== home.origin)
+        elsewhere.push(r.url());
+});
+page.setDefaultTimeout(PATIENCE);
+
+const text = (selector) => page.$eval(selector, (e) => e.innerText);
+const texts = (selector) => page.$$eval(selector, (list) => list.map((e) => e.innerText));
+const filled = (selector) => page.waitForFunction(
+        (s) => document.querySelector(s)?.innerText.trim(), {}, selector);
+
+const commands = {
+    // Comes back when the view is there.
+    async goto({view, width = 1280, height = 900, dark = false}) {
+        await page.setViewport({width, height});
+        await page.emulateMediaFeatures([
+            {name: 'prefers-color-scheme', value: dark ? 'dark' : 'light'}]);
+        await page.goto(`${home.origin}/#${view}`);
+        await page.waitForSelector(`#view-${view}:not([hidden])`);
+        return {title: await page.title(), heading: await text(`#view-${view} h1`)};
+    },
+    async login({password}) {
+        await page.goto(home.origin);
+        await page.waitForSelector('#view-login:not([hidden])');
+        await page.type('#password', password);
+        await page.click('#login button');
+        await page.waitForFunction(() => document.getElementById('view-login').hidden ||
+            document.getElementById('login-error').innerText);
+        return {error: await page.$eval('#login-error', (e) => e.textContent)};
+    },
+    // Until so many cameras have a picture on the screen and are told to be online.
+    async pictures({cameras}) {
+        await page.waitForFunction((n) => document.getElementById('now-summary').innerText
+            .includes(`${n} of ${n} cameras online`), {}, cameras);
+        await page.waitForFunction((n) => [...document.querySelectorAll('#cameras img')]
+            .filter((i) => i.naturalWidth > 0).length >= n, {}, cameras);
+        return {cards: await texts('#cameras > li'), summary: await text('#now-summary'),
+            alts: await page.$$eval('#cameras img', (list) => list.map((i) => i.alt))};
+    },
+    async rows({least = 0}) {
+        await page.waitForFunction((n) =>
+            document.querySelectorAll('#people-rows tr').length >= n, {}, least);
+        return {rows: await texts('#people-rows tr'), link: await text('#people-link')};
+    },
+    async filter({name, value, wait}) {
+        await page.select(`#people-${name}`, value);
+        await page.waitForFunction((w) => [...document.querySelectorAll('#people-rows tr')]
+            .every((r) => r.innerText.includes(w)), {}, wait);
+        await page.waitForFunction(() => !document.querySelector('#view-people[aria-busy]'));
+        return {rows: await texts('#people-rows tr')};
+    },
+    // A row that is not among these comes by itself.
+    async newcomer({than}) {
+        await page.waitForFunction((n) =>
+            document.querySelectorAll('#people-rows tr').length > n, {}, than);
+        return {rows: await texts('#people-rows tr')};
+    },
+    async audience({by}) {
+        if (by)
+            await page.select('#audience-by', by);
+        await filled('#audience-summary');
+        await page.waitForSelector('#visits-chart svg');
+        const table = (id) => page.$$eval(`#${id} tr`, (list) =>
+            list.map((r) => [...r.cells].map((c) => c.textContent.trim())));
+        return {summary: await text('#audience-summary'), visits: await table('visits-table'),
+            ages: await table('ages-table'),
+            charts: await page.$$eval('.chart svg', (list) => list.map((s) =>
+                s.getAttribute('aria-label') ?? s.querySelector('title')?.textContent))};
+    },
+    async photo({file}) {
+        const answered = page.waitForResponse((r) => r.url().endsWith('/api/v1/photo'));
+        await (await page.$('#photo-file')).uploadFile(file);
+        const well = (await answered).ok();
+        await page.waitForFunction((ok) => ok ? document.getElementById('photo-picture').naturalWidth :
+            document.getElementById('photo-error').innerText, {}, well);
+        return {error: await page.$eval('#photo-error', (e) => e.textContent),
+            faces: await texts('#photo-faces > li'),
+            width: await page.$eval('#photo-picture', (i) => i.naturalWidth)};
+    },
+    async audit() {
+        await page.evaluate(AXE);
+        const {violations} = await page.evaluate(() => globalThis.axe.run());
+        return {violations: violations.map((v) =>
+            `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html).join(' | ').slice(0, 300)}`)};
+    },
+    // Who only has a keyboard: where Tab leads, one after another.
+    async tab({times}) {
+        const names = [];
+        for (let i = 0; i < times; i++) {
+            await page.keyboard.press('Tab');
+            names.push(await page.evaluate(() => document.activeElement.innerText ||
+                document.activeElement.id || document.activeElement.tagName));
+        }
+        return {names};
+    },
+    async overflow() {
+        return {wider: await page.evaluate(() =>
+            document.documentElement.scrollWidth - document.documentElement.clientWidth)};
+    },
+    async screenshot({file}) {
+        await page.screenshot({path: file});
+        return {};
+    },
+    async report() {
+        return {complaints, elsewhere};
+    },
+};
+
+const answer = (value) => process.stdout.write(JSON.stringify(value) + '\n');
+for await (const line of createInterface({input: process.stdin})) {
+    const {do: what, ...how} = JSON.parse(line);
+    try {
+        answer(await commands[what](how));
+    } catch (e) {
+        answer({failed: `${what}: ${e.message}`});
+    }
+}
+await browser.close();
