@@ -14,7 +14,7 @@ from test_web import GRAVE, PEOPLE, page, picture, set_password  # noqa: F401
 sys.path.insert(0, house.tools(""))
 import fill_db  # noqa: E402
 
-WEB = os.path.join(house.TOP, "tests/web")
+WEB = os.path.join(house.BUILD, "web")
 SHOTS = os.path.join(house.BUILD, "screenshots")
 VIEWS = ("now", "people", "audience", "photo")
 
@@ -25,13 +25,14 @@ def modules(tmp_path_factory):
     chromium = os.environ.get("CHROMIUM", shutil.which("chromium"))
     if not chromium or not shutil.which("npm"):
         pytest.skip("no chromium or no npm here: tests/tools/deps.sh check brings them")
-    marker = os.path.join(WEB, "node_modules/.package-lock.json")
-    if not os.path.exists(marker):
-        lock = os.path.join(house.BUILD, "npm.lock")
-        r = subprocess.run(["flock", lock, "sh", "-c", f"[ -e {marker} ] || npm ci --no-audit "
-                            "--no-fund"], cwd=WEB, capture_output=True, text=True)
-        if r.returncode:
-            pytest.skip("npm cannot fetch the browser's driver: " + r.stderr.strip()[-200:])
+    script = ("mkdir -p {1}; cp {0}/* {1}; cd {1}; "
+              "cmp -s package-lock.json node_modules/made-from || "
+              "{{ npm ci --no-audit --no-fund && cp package-lock.json node_modules/made-from; }}"
+              ).format(os.path.join(house.TOP, "tests/web"), WEB)
+    r = subprocess.run(["flock", os.path.join(house.BUILD, "web.lock"), "sh", "-c", script],
+                       capture_output=True, text=True)
+    if r.returncode:
+        pytest.skip("npm cannot fetch the browser's driver: " + r.stderr.strip()[-200:])
     return WEB
 
 
