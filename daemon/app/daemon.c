@@ -315,6 +315,7 @@ static void stop(struct daemon *d)
     int64_t deadline_us = mono_us() + STOP_MS * INT64_C(1000);
     health_stopping();
     web_close(d->web);
+    d->web = NULL;
     step(d, watch_stop_cameras(d->watch, CAMERAS_MS), "cameras stopped");
     step(d, watch_stop_workers(d->watch, WORKERS_MS), "records ended");
 
@@ -333,6 +334,7 @@ static void stop(struct daemon *d)
 static void release(struct daemon *d)
 {
     control_close(d->control);
+    web_close(d->web);
     watch_free(d->watch);
     live_free(d->live);
     health_free(d->health);

@@ -178,6 +178,8 @@ void news_dismiss(struct news *n, bool *closing)
 
 void news_stop(struct news *n)
 {
+    if (!n)
+        return;
     pthread_mutex_lock(&n->lock);
     n->stopping = true;
     pthread_cond_signal(&n->wake);

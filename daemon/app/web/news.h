@@ -26,7 +26,7 @@ int news_start(struct news *n); /* again is fine */
  * flag. */
 void news_dismiss(struct news *n, bool *closing);
 
-/* At the end. */
+/* At the end; NULL is fine. */
 void news_stop(struct news *n);
 
 void news_committed(struct news *n, const struct event *ev); /* never blocks */
