@@ -175,11 +175,12 @@ static void read_bmp(struct bytes b, struct peek *p)
     int64_t height = (int32_t)number(b, 22, 4, false);
     p->width = (int32_t)number(b, 18, 4, false);
     p->height = height < 0 ? -height : height;
-    int64_t bits = number(b, 28, 2, false), packed = number(b, 30, 4, false);
-    int64_t row = p->width > 0 && p->width < INT32_MAX ? (p->width * bits + 31) / 32 * 4 : 0;
+    uint64_t bits = number(b, 28, 2, false), packed = number(b, 30, 4, false), pixels;
+    uint64_t row = p->width > 0 ? ((uint64_t)p->width * bits + 31) / 32 * 4 : 0;
     /* 0 and 3: rows as they are */
-    if ((packed == 0 || packed == 3) && row > 0 && p->height < INT32_MAX / 4)
-        p->whole = (int64_t)number(b, 10, 4, false) + row * p->height <= (int64_t)b.size;
+    if ((packed == 0 || packed == 3) && row > 0)
+        p->whole = !__builtin_mul_overflow(row, (uint64_t)p->height, &pixels) && pixels <= b.size &&
+                   number(b, 10, 4, false) <= b.size - pixels;
 }
 
 /* Past a chain of sub-blocks, each with its length in front; what is cut off leaves nothing. */

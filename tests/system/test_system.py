@@ -228,6 +228,27 @@ def test_credentials(machine, scene):
     machine.remove_drop_ins()
 
 
+def test_the_page_works_inside_the_sandbox(machine, scene):
+    """Its port, its password, its nets and its letters: fonts are the system's."""
+    port, http = house.free_port(), 'http: {{ listen = "{}:{}"; }};'
+    machine.write("/etc/faced/faced.conf", conf(scene, ["door"], http.format("0.0.0.0", port)))
+    machine.run("systemctl", "restart", "faced.service", check=False)
+    assert machine.show("ActiveState") == "failed", "others can reach it and there is no password"
+    machine.run("systemctl", "reset-failed", "faced.service")
+    machine.run("sh", "-c", "echo correct-horse | facectl passwd")
+    assert machine.run("stat", "-c", "%a %U %G", "/etc/faced/secrets/http-password").strip() == \
+        "640 root faced"
+    start(machine)
+    page = house.Page(port, "correct-horse")
+    assert house.Page(port).ask("/api/v1/faces").status == 401
+    page.wait("/readyz", lambda r: r.status == 200)
+    assert page.picture("door").body.startswith(b"\xff\xd8\xff")
+    with open(house.media_of("head-pose-face-detection-male"), "rb") as f:
+        told = page.ask("/api/v1/photo", "POST", f.read())
+    assert told.status == 200 and len(json.loads(told.body)["faces"]) == 1
+    machine.run("facectl", "passwd", "--remove")
+
+
 def test_exposure(machine):
     out = machine.run("systemd-analyze", "security", "--no-pager", "faced.service")
     level = float(re.search(r"Overall exposure level for faced.service: ([\d.]+)", out).group(1))

@@ -64,6 +64,11 @@ static const struct sample {
                 BYTES("BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x2c\x01\0\0\x38\xff\xff\xff\x01\0\x18"
                       "\0\0\0\0\0"),
                 {PICTURE_BMP, 300, 200, 1, false, false}},
+        {"bmp, of a size that no number holds",
+                BYTES("BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\xff\xff\xff\x7f\xff\xff\xff\x7f\x01\0"
+                      "\xff"
+                      "\xff\0\0\0\0"),
+                {PICTURE_BMP, INT32_MAX, INT32_MAX, 1, false, false}},
         {"webp, lossless", BYTES("RIFF\x11\0\0\0WEBPVP8L\x05\0\0\0\x2f\x2b\xc1\x31\0"),
                 {PICTURE_WEBP, 300, 200, 1, true, false}},
         {"webp, cut", BYTES("RIFF\x91\0\0\0WEBPVP8 \x90\0\0\0\0\0\0\x9d\x01\x2a\x2c\x01\xc8\0"),
