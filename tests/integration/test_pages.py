@@ -138,6 +138,16 @@ def test_a_photo_is_looked_at(page, browse, tmp_path):  # noqa: F811
     assert "not a picture" in b.do("photo", file=str(tmp_path / "text.jpg"))["error"]
 
 
+def test_a_photo_by_the_devices_own_camera(page, browse):  # noqa: F811
+    d = page()
+    b = browse(d.page.port)
+    b.do("goto", view="photo")
+    seen = b.do("device")
+    assert seen["width"] > 0 and seen["faces"] == 0
+    assert "no face" in seen["state"].lower()
+    quiet(b)
+
+
 def test_a_password_is_asked_for(page, browse):  # noqa: F811
     d = page(password=GRAVE)
     b = browse(d.page.port)

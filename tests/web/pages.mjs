@@ -103,6 +103,17 @@ const commands = {
             faces: await texts('#photo-faces > li'),
             width: await page.$eval('#photo-picture', (i) => i.naturalWidth)};
     },
+    // A picture by the device's own camera, which is the browser's test pattern.
+    async device() {
+        await page.click('#device-open');
+        await page.waitForFunction(() =>
+            document.getElementById('device-video').readyState >= HTMLMediaElement.HAVE_ENOUGH_DATA);
+        const answered = page.waitForResponse((r) => r.url().endsWith('/api/v1/photo'));
+        await page.click('#device-take');
+        const told = await (await answered).json();
+        await page.waitForFunction(() => document.getElementById('photo-picture').naturalWidth);
+        return {width: told.width, faces: told.faces.length, state: await text('#view-photo')};
+    },
     async audit() {
         await page.evaluate(AXE);
         const {violations} = await page.evaluate(() => globalThis.axe.run());
