@@ -3,6 +3,7 @@
 #include "app/models.h"
 #include "base/mem.h"
 #include "emit/votes.h"
+#include "flow/box.h"
 #include "flow/frame.h"
 #include "vision/attrs.h"
 #include "vision/detector.h"
@@ -70,20 +71,12 @@ int viewer_look(struct viewer *v, const struct frame *f, struct view_face ret_fa
     return n;
 }
 
-static struct box relative(const struct box *b, const struct frame *f)
-{
-    float w = (float)frame_width(f), h = (float)frame_height(f);
-    float x0 = fmaxf(b->x, 0), y0 = fmaxf(b->y, 0);
-    float x1 = fminf(b->x + b->w, w), y1 = fminf(b->y + b->h, h);
-    return (struct box){x0 / w, y0 / h, fmaxf(x1 - x0, 0) / w, fmaxf(y1 - y0, 0) / h};
-}
-
 json_t *viewer_json(const struct frame *f, const struct view_face *faces, int n)
 {
     json_t *list = json_array();
     for (int i = 0; i < n; i++) {
         const struct portrait *p = &faces[i].portrait;
-        struct box box = relative(&p->box, f);
+        struct box box = box_relative(&p->box, frame_width(f), frame_height(f));
         json_t *j = json_object();
         json_object_set_new(j, "box", box_json(&box));
         json_object_set_new(j, "width_px", json_integer(lroundf(p->box.w)));

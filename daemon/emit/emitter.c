@@ -4,6 +4,7 @@
 #include "base/mono.h"
 #include "base/uuid.h"
 #include "emit/votes.h"
+#include "flow/box.h"
 
 #include <assert.h>
 #include <math.h>
@@ -118,25 +119,12 @@ static struct entry *entry_of(struct emitter *e, const struct sighting *s)
     return x;
 }
 
-/* 0 frontal to 1 profile: where the nose is between the eyes. */
-static float turn(const struct face *f)
-{
-    if (!f->has_marks)
-        return 0;
-    const struct point *r = &f->mark[LANDMARK_RIGHT_EYE], *l = &f->mark[LANDMARK_LEFT_EYE];
-    const struct point *nose = &f->mark[LANDMARK_NOSE];
-    float dx = l->x - r->x, dy = l->y - r->y, d2 = dx * dx + dy * dy;
-    float along = ((nose->x - r->x) * dx + (nose->y - r->y) * dy) / d2;
-    float off = fabsf(2 * along - 1);
-    return off <= 1 ? off : 1; /* also when the eyes lie on one point: NAN */
-}
-
 /* What a picture promises before it is looked at: the detector's sureness foretells an error best,
  * then the size and the pose. */
 static float promise(const struct face *f)
 {
     float score = fminf(fmaxf(f->score, 0), 1), width = fmaxf(f->box.w, 0);
-    return score * score * width / (width + WIDTH_HALF) * (1 - turn(f) / 2);
+    return score * score * width / (width + WIDTH_HALF) * (1 - face_turn(f) / 2);
 }
 
 static bool worth_a_look(const struct entry *x, const struct sighting *s, int64_t time_us)
@@ -193,23 +181,9 @@ void emitter_choose(struct emitter *e, struct sightings *sightings, int64_t time
         best[i]->chosen = true;
 }
 
-static float share(float at, int of)
-{
-    float part = of > 0 ? at / (float)of : 0;
-    return part > 0 ? fminf(part, 1) : 0;
-}
-
-static struct box relative(const struct box *b, int width, int height)
-{
-    struct box r = {.x = share(b->x, width), .y = share(b->y, height)};
-    r.w = share(b->x + b->w, width) - r.x;
-    r.h = share(b->y + b->h, height) - r.y;
-    return r;
-}
-
 static void picture(struct record *r, const struct face *f, int width, int height)
 {
-    r->box = relative(&f->box, width, height);
+    r->box = box_relative(&f->box, width, height);
     r->width_px = (int)lroundf(fminf(fmaxf(f->box.w, 0), 1e6f));
     r->score = fminf(fmaxf(f->score, 0), 1);
 }

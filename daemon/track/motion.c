@@ -1,6 +1,6 @@
 #include "track/motion.h"
 
-#include "track/overlap.h"
+#include "flow/box.h"
 
 #include <math.h>
 

@@ -2,9 +2,9 @@
 
 #include "base/mem.h"
 #include "base/mono.h"
+#include "flow/box.h"
 #include "track/assign.h"
 #include "track/motion.h"
-#include "track/overlap.h"
 
 #include <math.h>
 #include <stdlib.h>

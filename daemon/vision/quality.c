@@ -1,5 +1,7 @@
 #include "vision/quality.h"
 
+#include "flow/box.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -35,19 +37,6 @@ static const struct limit {
 static float ramp(float v, float low, float high)
 {
     return fminf(1, fmaxf(0, (v - low) / (high - low)));
-}
-
-float quality_turn(const struct face *face)
-{
-    if (!face->has_marks)
-        return 0;
-    struct point r = face->mark[LANDMARK_RIGHT_EYE], l = face->mark[LANDMARK_LEFT_EYE];
-    struct point nose = face->mark[LANDMARK_NOSE];
-    float dx = l.x - r.x, dy = l.y - r.y, square = dx * dx + dy * dy;
-    if (!(square > 0))
-        return 1;
-    float along = (nose.x - (r.x + l.x) / 2) * dx + (nose.y - (r.y + l.y) / 2) * dy;
-    return ramp(fabsf(along) / (square / 2), 0, 1);
 }
 
 static float luma(const uint8_t *p)
@@ -149,7 +138,7 @@ void quality_measure(const struct face *face, const uint8_t *bgr, int w, int h, 
 {
     memset(ret, 0, sizeof(*ret));
     ret->width_px = face->box.w;
-    ret->turn = quality_turn(face);
+    ret->turn = face_turn(face);
     ret->inside = share_inside(&face->box, width, height);
     if (bgr)
         look(bgr, w, h, ret);

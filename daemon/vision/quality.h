@@ -21,7 +21,3 @@ void quality_measure(const struct face *face, const uint8_t *bgr, int w, int h, 
 /* Sets weight and defect from the measures that are in q. The score counts where the face has
  * landmarks, that is for YuNet; too low, the defect is UNKNOWN_LOW_CONFIDENCE. */
 void quality_judge(struct quality *q, bool has_marks, float score);
-
-/* 0 frontal to 1 profile: how far the nose stands from the middle between the eyes, along the line
- * through them, in half distances of the eyes. */
-float quality_turn(const struct face *face);

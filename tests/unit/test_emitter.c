@@ -1,4 +1,4 @@
-/* needs: emit/emitter emit/votes flow/face flow/age base/uuid base/mem */
+/* needs: emit/emitter emit/votes flow/face flow/age base/uuid base/mem flow/box */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* needs: track/motion track/overlap */
+/* needs: track/motion flow/box */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "flow/box.h"
 #include "track/motion.h"
-#include "track/overlap.h"
 
 #include <math.h>
 

@@ -1,6 +1,8 @@
-/* needs: vision/quality vision/crop */
+/* needs: vision/quality vision/crop flow/box */
 #include "vision/crop.h"
 #include "vision/quality.h"
+
+#include "flow/box.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -136,11 +138,11 @@ static void turn_follows_the_nose_and_not_the_tilt(void **state)
         f.mark[LANDMARK_RIGHT_EYE] = (struct point){-c * d, -s * d};
         f.mark[LANDMARK_LEFT_EYE] = (struct point){c * d, s * d};
         f.mark[LANDMARK_NOSE] = (struct point){c * d * nose - s * d, s * d * nose + c * d};
-        assert_float_equal(quality_turn(&f), fminf(nose, 1), 1e-3f);
+        assert_float_equal(face_turn(&f), fminf(nose, 1), 1e-3f);
     }
     struct face none = {.has_marks = false}, one = {.has_marks = true};
-    assert_float_equal(quality_turn(&none), 0, 0);
-    assert_float_equal(quality_turn(&one), 1, 0); /* both eyes in one place */
+    assert_float_equal(face_turn(&none), 0, 0);
+    assert_float_equal(face_turn(&one), 1, 0); /* both eyes in one place */
 }
 
 static void square_has_its_size_and_its_centre(void **state)

@@ -1,4 +1,5 @@
-/* needs: vision/yunet vision/nms vision/ssd */
+/* needs: vision/yunet vision/nms vision/ssd flow/box */
+#include "flow/box.h"
 #include "vision/nms.h"
 #include "vision/ssd.h"
 #include "vision/yunet.h"
@@ -103,7 +104,7 @@ static void any_tensor_gives_only_faces_that_can_be(void **state)
             assert_true(j < n); /* a subset */
             assert_true(i == 0 || faces[i - 1].score >= faces[i].score);
             for (j = 0; j < i; j++)
-                assert_true(box_overlap(&faces[i].box, &faces[j].box) <= 0.3f);
+                assert_true(box_iou(&faces[i].box, &faces[j].box) <= 0.3f);
         }
         free(before);
         free(faces);
@@ -171,14 +172,14 @@ static void overlap_is_symmetric_and_a_share(void **state)
     (void)state;
     for (int i = 0; i < 20000; i++) {
         struct box a = {any(), any(), any(), any()}, b = {any(), any(), any(), any()};
-        float ab = box_overlap(&a, &b);
+        float ab = box_iou(&a, &b);
         assert_true(ab >= 0 && ab <= 1);
-        assert_true(ab == box_overlap(&b, &a));
+        assert_true(ab == box_iou(&b, &a));
     }
     struct box a = {10, 10, 20, 20}, half = {10, 10, 20, 10}, apart = {30, 10, 20, 20};
-    assert_float_equal(box_overlap(&a, &a), 1, 1e-6f);
-    assert_float_equal(box_overlap(&a, &half), 0.5f, 1e-6f);
-    assert_float_equal(box_overlap(&a, &apart), 0, 1e-6f);
+    assert_float_equal(box_iou(&a, &a), 1, 1e-6f);
+    assert_float_equal(box_iou(&a, &half), 0.5f, 1e-6f);
+    assert_float_equal(box_iou(&a, &apart), 0, 1e-6f);
 }
 
 int main(void)

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/mono.h"
 #include "base/when.h"
+#include "flow/box.h"
 #include "flow/frame.h"
 #include "flow/scale.h"
 #include "picture/annotate.h"
@@ -226,12 +227,6 @@ struct jpeg *live_picture(struct live *l, const char *camera, int width, bool hi
     return j;
 }
 
-static struct box relative(const struct box *b, const struct frame *f)
-{
-    float w = (float)frame_width(f), h = (float)frame_height(f);
-    return (struct box){b->x / w, b->y / h, b->w / w, b->h / h};
-}
-
 static json_t *faces_json(const struct shot *shot)
 {
     json_t *list = json_array();
@@ -239,7 +234,7 @@ static json_t *faces_json(const struct shot *shot)
         const struct portrait *p = &shot->faces[i];
         if (!p->person)
             continue;
-        struct box box = relative(&p->box, shot->frame);
+        struct box box = box_relative(&p->box, frame_width(shot->frame), frame_height(shot->frame));
         json_array_append_new(list,
                 json_pack("{s:o, s:o, s:o}", "box", box_json(&box), "age",
                         answers_age_json(&p->answers), "gender", answers_gender_json(&p->answers)));

@@ -1,4 +1,4 @@
-/* needs: track/overlap */
+/* needs: flow/box */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "track/overlap.h"
+#include "flow/box.h"
 
 #include <math.h>
 
