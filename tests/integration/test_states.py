@@ -98,7 +98,8 @@ def test_a_disk_that_takes_nothing(running, tmp_path, broker, code):
         "FAILIO_AT": str(tmp_path / "faced.db")})
     running(daemon.start())
     wait_more(daemon, 2)
-    by.write_text(str(code))
+    (tmp_path / "coming").write_text(str(code))
+    (tmp_path / "coming").rename(by)  # at once with what stands in it
     daemon.wait_line(FAILS)
     assert os.strerror(code) in daemon.text
     by.unlink()
