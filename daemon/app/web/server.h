@@ -53,6 +53,13 @@ const struct route *route_find(struct visit *v, bool post, bool *ret_other);
 /* The status document; NULL: there is none yet. A new reference. */
 json_t *web_document(struct web *w, double *ret_age_s);
 
+/* For libmicrohttpd; see door.c. */
+enum MHD_Result door_visit(void *web, struct MHD_Connection *c, const char *url, const char *method,
+        const char *version, const char *data, size_t *size, void **state);
+void door_gone(
+        void *web, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode why);
+size_t door_unescape(void *web, struct MHD_Connection *c, char *text);
+
 /* The session's token in the cookie; NULL: none. Static storage of the thread. */
 const char *web_cookie(const struct visit *v);
 #define COOKIE "faced_session"
