@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import pty
 import random
 import re
 import signal
@@ -293,6 +294,9 @@ def test_a_session_begins_and_ends(page):
     assert r.status == 204
     cookie = r.getheader("Set-Cookie")
     assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie
+    assert "Secure" not in cookie
+    proxied = login(browser, GRAVE, **{"X-Forwarded-Proto": "https"})
+    assert "Secure" in proxied.getheader("Set-Cookie")
     browser.headers["Cookie"] = cookie.split(";")[0]
     assert browser.get("/api/v1/faces") and browser.get("/api/v1/session")["authenticated"]
     assert browser.ask("/api/v1/logout", "POST").status == 204
@@ -304,6 +308,25 @@ def test_a_session_begins_and_ends(page):
     set_password(d, "another pass word")
     assert browser.ask("/api/v1/faces").status == 401
     assert GRAVE not in d.text and "another pass word" not in d.text
+
+
+@pytest.mark.parametrize("again, code", [(GRAVE, 0), ("something else", 1)])
+def test_on_a_terminal_a_password_is_asked_for_twice(tmp_path, again, code):
+    conf = tmp_path / "faced.conf"
+    conf.write_text(f'secrets_dir = "{tmp_path}";\n')
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(house.tool("facectl"), ["facectl", "passwd", "-c", str(conf)])
+    told = b""
+    for prompt, line in ((b"page: ", GRAVE), (b"Again: ", again)):
+        while prompt not in told:
+            told += os.read(fd, 1000)
+        os.write(fd, line.encode() + b"\n")
+    with contextlib.suppress(OSError):  # the terminal's end
+        while part := os.read(fd, 1000):
+            told += part
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
+    assert GRAVE.encode() not in told and (tmp_path / "http-password").exists() == (code == 0)
 
 
 def test_who_guesses_is_locked_out(page):

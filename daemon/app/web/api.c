@@ -66,9 +66,12 @@ enum MHD_Result get_session(struct visit *v)
 static enum MHD_Result with_cookie(struct visit *v, const char *token, int age_s)
 {
     char cookie[256];
+    /* a proxy says how the browser came; whoever says so himself binds but himself */
+    const char *via = visit_header(v, "X-Forwarded-Proto");
+    bool secure = v->web->cert || (via && strcmp(via, "https") == 0);
     (void)snprintf(cookie, sizeof(cookie),
             COOKIE "=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s", token, age_s,
-            v->web->cert ? "; Secure" : "");
+            secure ? "; Secure" : "");
     return reply_empty(v, MHD_HTTP_NO_CONTENT, "Set-Cookie", cookie);
 }
 
