@@ -99,6 +99,7 @@ const commands = {
         const well = (await answered).ok();
         await page.waitForFunction((ok) => ok ? document.getElementById('photo-picture').naturalWidth :
             document.getElementById('photo-error').innerText, {}, well);
+        await page.waitForFunction(() => !document.querySelector('#view-photo[aria-busy]'));
         return {error: await page.$eval('#photo-error', (e) => e.textContent),
             faces: await texts('#photo-faces > li'),
             width: await page.$eval('#photo-picture', (i) => i.naturalWidth)};
@@ -112,6 +113,7 @@ const commands = {
         await page.click('#device-take');
         const told = await (await answered).json();
         await page.waitForFunction(() => document.getElementById('photo-picture').naturalWidth);
+        await page.waitForFunction(() => !document.querySelector('#view-photo[aria-busy]'));
         return {width: told.width, faces: told.faces.length, state: await text('#view-photo')};
     },
     async audit() {
