@@ -42,11 +42,11 @@ static bool ask(const char *prompt, char line[LINE])
 {
     struct termios was, quiet;
     bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &was) == 0;
-    if (terminal) {
-        fputs(prompt, stderr);
+    if (terminal) { /* quiet before the prompt: who answers at once is neither shown nor flushed */
         quiet = was;
         quiet.c_lflag &= ~(tcflag_t)ECHO;
         (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+        fputs(prompt, stderr);
     }
     bool got = fgets(line, LINE, stdin) != NULL;
     if (terminal) {
