@@ -176,7 +176,7 @@ INSTALLED = $(PROGRAMS:%=$(PREFIX)/bin/%) $(UNITDIR)/faced.service $(PREFIX)/lib
     $(PREFIX)/lib/tmpfiles.d/faced.conf $(FETCHING:models/%=$(SHARE)/fetch/%) \
     $(foreach p,$(PAGES),$(PREFIX)/share/man/man$(subst .,,$(suffix $(p)))/$(notdir $(p))) \
     $(PREFIX)/share/bash-completion/completions/facectl $(patsubst systemd/%,$(DOC)/%,$(wildcard systemd/examples/*))
-FETCHING := models/catalogue models/make-models.sh models/fetch-model.sh models/fetch.py models/convert.py $(wildcard models/*.card.json)
+FETCHING := models/catalogue models/make-models.sh models/fetch-model.sh models/fetch.py models/convert.py $(wildcard models/*.card.json models/*.calibration.json)
 INST     := install -D -m 644
 
 install: all

@@ -26,6 +26,18 @@ mkdir -p "$dir" 2>/dev/null || true
     exit 1
 }
 
+# A combination: its members, then what is here already.
+members=$(sed -n 's/.*"model": "\([^"]*\)".*/\1/p' "$card" | sort -u)
+for member in $members; do
+    sh "$here/fetch-model.sh" "$member" "$dir"
+done
+if [ -n "$members" ]; then
+    for f in "$here/$name.calibration.json" "$card"; do
+        cp "$f" "$dir/${f##*/}.new" && mv "$dir/${f##*/}.new" "$dir/${f##*/}"
+    done
+    exit 0
+fi
+
 # What is converted from what; of all others the card names the files as they come.
 case $name in
 xception) sources="age_gender_model-weights_manifest.json age_gender_model-shard1" ;;

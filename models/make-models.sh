@@ -47,7 +47,7 @@ convert() { # NET INPUT INPUT
 convert xception age_gender_model-weights_manifest.json age_gender_model-shard1
 convert retail-0013 age-gender-recognition-retail-0013.xml age-gender-recognition-retail-0013.bin
 
-for file in "$here"/*.card.json \
+for file in "$here"/*.card.json "$here"/*.calibration.json \
     "$fetched"/*.onnx "$fetched"/*.pb "$fetched"/*.pbtxt "$fetched"/*.prototxt \
     "$fetched"/*.caffemodel; do
     target=$ready/${file##*/}

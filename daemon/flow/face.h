@@ -73,6 +73,7 @@ struct quality {
 struct estimate {
     bool has_age, has_gender;
     float years;               /* NAN: the model names only ranges */
+    float years_sd;            /* standard deviation of its error; 0: as the traits say */
     float range_p[AGE_RANGES]; /* the model's own distribution if it names ranges; else all 0 */
     float female_p;            /* 0 male to 1 female, as the model says it */
 };

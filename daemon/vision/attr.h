@@ -8,7 +8,8 @@
 struct attr_engine {
     const char *name; /* as the card calls it */
     void *(*open)(const struct card *card, struct err *e);
-    /* bgr: the crop that the card asks for, packed; the engine may write to it. */
+    /* bgr: the crop that the card asks for, packed; the engine may write to it. The estimate is as
+     * the net says it: what the card has measured of it comes after. */
     int (*run)(void *engine, uint8_t *bgr, int w, int h, struct estimate *ret, struct err *e);
     void (*close)(void *engine);
 };

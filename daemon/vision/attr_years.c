@@ -13,7 +13,7 @@ struct years {
     struct dnn *dnn;
     struct dnn_prep prep;
     char *output[2];
-    float age_scale, gender_min_years, gender_slope, gender_shift;
+    float age_scale;
     bool female_first, average;
 };
 
@@ -43,9 +43,6 @@ static void *years_open(const struct card *card, struct err *e)
     y->output[0] = mem_strdup(card->age_output);
     y->output[1] = mem_strdup(card->gender_output);
     y->age_scale = card->age_scale;
-    y->gender_min_years = card->gender_min_years;
-    y->gender_slope = card->gender_slope;
-    y->gender_shift = card->gender_shift;
     y->female_first = card->female_first;
     y->average = card->input.average;
     y->dnn = dnn_open(weights, card_path(card, "graph"), e);
@@ -54,15 +51,6 @@ static void *years_open(const struct card *card, struct err *e)
         return NULL;
     }
     return y;
-}
-
-/* Nets are surer of themselves than they are right: the card says how much. */
-static float calibrated(const struct years *y, float p)
-{
-    if (y->gender_slope == 1 && y->gender_shift == 0)
-        return p;
-    p = fminf(fmaxf(p, 1e-6f), 1 - 1e-6f);
-    return 1 / (1 + expf(-(y->gender_slope * logf(p / (1 - p)) + y->gender_shift)));
 }
 
 static int years_run(void *engine, uint8_t *bgr, int w, int h, struct estimate *ret, struct err *e)
@@ -83,8 +71,8 @@ static int years_run(void *engine, uint8_t *bgr, int w, int h, struct estimate *
     memset(ret, 0, sizeof(*ret));
     ret->has_age = isfinite(years);
     ret->years = ret->has_age ? fminf(fmaxf(years, 0), 120) : NAN;
-    ret->has_gender = isfinite(female) && ret->has_age && years >= y->gender_min_years;
-    ret->female_p = ret->has_gender ? calibrated(y, female) : 0.5f;
+    ret->has_gender = isfinite(female);
+    ret->female_p = ret->has_gender ? female : 0.5f;
     return 0;
 }
 

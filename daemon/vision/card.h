@@ -20,11 +20,19 @@ enum card_kind {
     CARD_ATTRIBUTES,
 };
 
-/* How the net's picture is cut out around the detector's box. */
+/* How the net's picture is cut out around the face. */
 struct card_crop {
-    float square;  /* a square of so many times the longer side, same centre; or 0 and ... */
-    int margin_px; /* the box and so many pixels around it, cut at the picture's edge */
+    float square;   /* a square of so many times the box's longer side, same centre; or 0 and ... */
+    int margin_px;  /* the box and so many pixels around it, cut at the picture's edge */
+    bool landmarks; /* the square is upright and measured by the landmarks (vision/align.h) */
+    bool mirror;    /* left is right */
     enum scale_outside outside; /* of a square */
+};
+
+/* One look of a combination: a member and what it gets to see. */
+struct card_view {
+    int member;
+    struct card_crop crop;
 };
 
 struct card_file {
@@ -33,13 +41,15 @@ struct card_file {
     char *sha256; /* NULL: nobody has published it, so it is not checked */
 };
 
-#define CARD_FILES 4
+#define CARD_FILES   4
+#define CARD_VIEWS   8
+#define CARD_MEMBERS 4
 
 struct card {
     char *path; /* of the card */
     char name[33];
     enum card_kind kind;
-    char *engine; /* "yunet", "ssd", "years", "ranges" */
+    char *engine; /* "yunet", "ssd", "years", "ranges", "combined" */
     struct card_file file[CARD_FILES];
     int n_files;
 
@@ -68,6 +78,13 @@ struct card {
                                          as the net says it */
     float age_min, age_max;           /* what it learned */
     struct traits measured; /* only age_error, n_age_error and gender_measured are filled in */
+
+    /* the engine "combined": what others say of several views of a face is made one answer, by
+     * the file "calibration" (vision/fusion.h) */
+    struct card *member[CARD_MEMBERS]; /* owned; of the engine "years" */
+    int n_members;
+    struct card_view view[CARD_VIEWS];
+    int n_views;
 
     /* for people */
     char *about, *source, *licence, *training_data, *not_fit_for;

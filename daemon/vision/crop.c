@@ -1,6 +1,7 @@
 #include "vision/crop.h"
 
 #include <math.h>
+#include <stddef.h>
 
 static int min(int a, int b)
 {
@@ -79,4 +80,18 @@ void crop_average(uint8_t *bgr, int *w, int *h, int to_w, int to_h)
     }
     *w = nw;
     *h = nh;
+}
+
+void crop_mirror(uint8_t *bgr, int w, int h)
+{
+    for (int y = 0; y < h; y++) {
+        uint8_t *left = bgr + (ptrdiff_t)3 * y * w, *right = left + (ptrdiff_t)3 * (w - 1);
+        for (; left < right; left += 3, right -= 3) {
+            for (int c = 0; c < 3; c++) {
+                uint8_t p = left[c];
+                left[c] = right[c];
+                right[c] = p;
+            }
+        }
+    }
 }

@@ -29,3 +29,6 @@ bool crop_box(const struct box *box, int width, int height, struct rect *ret);
  * far edges that fill no block is dropped evenly from both sides. Nothing happens below factor 2.
  */
 void crop_average(uint8_t *bgr, int *w, int *h, int to_w, int to_h);
+
+/* Left becomes right, in place. */
+void crop_mirror(uint8_t *bgr, int w, int h);

@@ -2,7 +2,10 @@
  * Runs the models of two cards on raw pictures, one JSON line for each: the door through which
  * tests and measurements outside of C reach the daemon's own path.
  *
- * usage: look CARDS ATTRIBUTES [DETECTOR] <JOBS
+ * usage: look CARDS ATTRIBUTES [DETECTOR [views]] <JOBS
+ *
+ * With "views", ATTRIBUTES is a combination, and printed is what each of its views says by itself,
+ * [years, female]: what a calibration is made from.
  *
  * Each line of JOBS is "FILE WIDTH HEIGHT X Y W H", a file of packed BGR bytes and the box of a
  * face in it, or "FILE WIDTH HEIGHT" for the faces that DETECTOR finds. File names have no blanks.
@@ -33,12 +36,46 @@ static struct frame *read_picture(const char *path, int w, int h)
     return f;
 }
 
-static void print_face(struct attrs *a, const struct frame *f, const struct face *face)
+/* One for each view of a combination; or one in all. */
+struct lookers {
+    int n;
+    bool views;
+    struct attrs *list[CARD_VIEWS];
+};
+
+/* Each view as if it were a model of its own, as its net says it. */
+static int open_views(struct lookers *l, const struct card *c, struct err *e)
+{
+    l->views = true;
+    for (; l->n < c->n_views && !e->code; l->n++) {
+        struct card one = *c->member[c->view[l->n].member];
+        one.crop = c->view[l->n].crop;
+        one.gender_min_years = one.gender_shift = 0;
+        one.gender_slope = 1;
+        l->list[l->n] = attrs_open(&one, e);
+    }
+    return e->code ? -1 : 0;
+}
+
+static void print_views(const struct lookers *l, const struct frame *f, const struct face *face)
+{
+    printf(", \"views\": [");
+    for (int i = 0; i < l->n; i++) {
+        struct quality q;
+        struct estimate e;
+        memset(&e, 0, sizeof(e));
+        (void)attrs_look(l->list[i], f, face, &q, &e);
+        printf("%s[%.9g, %.9g]", i ? ", " : "", e.years, e.female_p);
+    }
+    printf("]");
+}
+
+static void print_face(const struct lookers *l, const struct frame *f, const struct face *face)
 {
     struct quality q;
     struct estimate e;
     memset(&e, 0, sizeof(e));
-    int rc = attrs_look(a, f, face, &q, &e);
+    int rc = attrs_look(l->list[0], f, face, &q, &e);
     printf("{\"rc\": %d, \"box\": [%g, %g, %g, %g], \"score\": %g", rc, face->box.x, face->box.y,
             face->box.w, face->box.h, face->score);
     printf(", \"quality\": {\"width_px\": %g, \"sharpness\": %g, \"turn\": %g, \"brightness\": %g, "
@@ -53,12 +90,16 @@ static void print_face(struct attrs *a, const struct frame *f, const struct face
             printf("%s%.9g", i ? ", " : "", e.range_p[i]);
         printf("]");
     }
+    if (e.years_sd > 0)
+        printf(", \"years_sd\": %.9g", e.years_sd);
     if (e.has_gender)
         printf(", \"female_p\": %.9g", e.female_p);
+    if (l->views)
+        print_views(l, f, face);
     printf("}");
 }
 
-static int look(struct attrs *a, struct detector *d, const char *job)
+static int look(const struct lookers *l, struct detector *d, const char *job)
 {
     char path[1024];
     int w, h, n = 1;
@@ -74,7 +115,7 @@ static int look(struct attrs *a, struct detector *d, const char *job)
     printf("{\"file\": \"%s\", \"faces\": [", path);
     for (int i = 0; i < n; i++) {
         printf("%s", i ? ", " : "");
-        print_face(a, f, &faces[i]);
+        print_face(l, f, &faces[i]);
     }
     printf("]}\n");
     frame_unref(f);
@@ -83,23 +124,29 @@ static int look(struct attrs *a, struct detector *d, const char *job)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3 || argc > 4) {
-        (void)fprintf(stderr, "usage: look CARDS ATTRIBUTES [DETECTOR] <JOBS\n");
+    bool views = argc == 5 && strcmp(argv[4], "views") == 0;
+    if (argc < 3 || argc > 5 || (argc == 5 && !views)) {
+        (void)fprintf(stderr, "usage: look CARDS ATTRIBUTES [DETECTOR [views]] <JOBS\n");
         return 2;
     }
     struct err e = {0};
+    struct lookers l = {0};
     struct card *ac = card_load(argv[1], argv[2], &e);
     struct card *dc = argc > 3 && ac ? card_load(argv[1], argv[3], &e) : NULL;
-    struct attrs *a = ac && !e.code ? attrs_open(ac, &e) : NULL;
+    if (ac && !e.code && views)
+        (void)open_views(&l, ac, &e);
+    else if (ac && !e.code)
+        l.list[l.n++] = attrs_open(ac, &e);
     struct detector *d = dc && !e.code ? detector_open(dc, &e) : NULL;
     int bad = 0;
     char job[2048];
     while (!e.code && fgets(job, sizeof(job), stdin))
-        bad |= look(a, d, job) < 0;
+        bad |= look(&l, d, job) < 0;
     if (e.code)
         (void)fprintf(stderr, "look: %s\n", e.text);
     detector_close(d);
-    attrs_close(a);
+    for (int i = 0; i < l.n; i++)
+        attrs_close(l.list[i]);
     card_free(dc);
     card_free(ac);
     return bad || e.code ? 1 : 0;

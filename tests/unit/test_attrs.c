@@ -1,4 +1,4 @@
-/* needs: vision/attrs vision/attr vision/attr_years vision/attr_ranges vision/crop vision/quality vision/card vision/dnn_opencv flow/scale flow/frame base/err base/mem base/sha256 flow/box */
+/* needs: vision/attrs vision/attr vision/attr_years vision/attr_ranges vision/crop vision/quality vision/card vision/fields vision/align vision/fusion vision/dnn_opencv flow/scale flow/frame base/err base/mem base/sha256 flow/box */
 #include "base/err.h"
 #include "flow/frame.h"
 #include "vision/attr.h"

@@ -1,4 +1,4 @@
-/* needs: vision/card base/err base/mem base/sha256 */
+/* needs: vision/card vision/fields base/err base/mem base/sha256 */
 #include "vision/card.h"
 
 #include <jansson.h>
@@ -54,7 +54,7 @@ static const char people[] =
         "\"about\": \"a\", \"source\": \"s\", \"licence\": \"MIT\", \"training_data\": \"t\","
         "\"not_fit_for\": \"n\", \"accuracy_published\": null, \"accuracy_measured\": \"m\"}";
 
-static char detector[1024], attributes[1024];
+static char detector[1024], attributes[1024], combined[1024];
 
 static int setup(void **state)
 {
@@ -74,6 +74,13 @@ static int setup(void **state)
             "\"age_scale\": 100}, \"ages\": [18, 75], \"age_error\": [[20, 4], [40, 6.5]], "
             "\"gender_measured\": true, %s",
             people);
+    (void)snprintf(combined, sizeof(combined),
+            "{\"name\": \"m\", \"kind\": \"attributes\", \"engine\": \"combined\", \"files\": "
+            "[{\"role\": \"calibration\", \"name\": \"m.onnx\", \"sha256\": null}], \"views\": "
+            "[{\"model\": \"n\", \"square\": 2.6, \"landmarks\": true, \"outside\": \"edge\"}, "
+            "{\"model\": \"n\", \"square\": 1, \"mirror\": true, \"outside\": \"black\"}], "
+            "\"ages\": [0, 100], %s",
+            people);
     return mkdtemp(dir) ? 0 : -1;
 }
 
@@ -81,8 +88,8 @@ static int teardown(void **state)
 {
     (void)state;
     char path[128];
-    static const char *const names[] = {"m.card.json", "m.onnx"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const names[] = {"m.card.json", "m.onnx", "n.card.json"};
+    for (size_t i = 0; i < 3; i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
         (void)unlink(path);
     }
@@ -121,6 +128,58 @@ static void a_good_card_is_read(void **state)
     assert_true(t.gender_measured);
     card_free(a);
     card_free(d);
+}
+
+/* A card as above under the name "n". */
+static void write_member(const char *change)
+{
+    json_t *diff = json_loads(change, 0, NULL);
+    json_t *card = json_loads(attributes, 0, NULL);
+    json_object_set_new(card, "name", json_string("n"));
+    json_object_update(card, diff);
+    char *text = json_dumps(card, 0);
+    write_file("n.card.json", text);
+    free(text);
+    json_decref(card);
+    json_decref(diff);
+}
+
+static void a_combination_brings_its_members(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    write_member("{}");
+    write_card(combined, "{}");
+    struct card *c = card_load(dir, "m", &e);
+    assert_string_equal(e.text, "");
+    assert_int_equal(c->n_members, 1);
+    assert_string_equal(c->member[0]->name, "n");
+    assert_int_equal(c->n_views, 2);
+    assert_true(c->view[0].crop.landmarks && !c->view[0].crop.mirror);
+    assert_true(c->view[1].crop.mirror && c->view[1].crop.outside == SCALE_BLACK);
+    assert_float_equal(c->view[0].crop.square, 2.6f, 1e-6f);
+    write_file("m.onnx", "anything");
+    assert_int_equal(card_verify(c, &e), 0);
+    (void)snprintf(c->member[0]->file[0].path, 5, "/no/"); /* a member's file counts as well */
+    assert_true(card_verify(c, &e) < 0);
+    card_free(c);
+
+    /* What a member cannot be: another combination, for that might be this one; a detector. */
+    e = (struct err){0};
+    write_card(combined, "{\"views\": [{\"model\": \"m\", \"square\": 1, \"outside\": \"edge\"}]}");
+    assert_null(card_load(dir, "m", &e));
+    assert_non_null(strstr(e.text, "'engine' must be \"years\""));
+    e = (struct err){0};
+    write_card(combined, "{}");
+    write_member("{\"kind\": \"detector\"}");
+    assert_null(card_load(dir, "m", &e));
+    assert_non_null(strstr(e.text, "n.card.json"));
+    e = (struct err){0};
+    write_card(
+            combined, "{\"views\": [{\"model\": \"gone\", \"square\": 1, \"outside\": \"edge\"}]}");
+    assert_null(card_load(dir, "m", &e));
+    assert_non_null(strstr(e.text, "gone.card.json"));
+    assert_null(card_load(dir, "m", NULL));
 }
 
 /* Each fault is one line with the file and the key. */
@@ -166,6 +225,13 @@ static void faults_are_named(void **state)
             {attributes, "{\"age_error\": [[40, 5], [20, 5]]}", "'age_error'", "rising"},
             {attributes, "{\"age_error\": [[40]]}", "'age_error'", "pairs"},
             {attributes, "{\"overlap\": 0.3}", "'overlap'", "not a key"},
+            {attributes, "{\"views\": []}", "'views'", "not a key"},
+            {combined, "{\"views\": []}", "'views'", "list of 1 to"},
+            {combined, "{\"views\": [1]}", "'views'", "objects"},
+            {combined, "{\"views\": [{\"square\": 1, \"outside\": \"edge\"}]}", "'model'",
+                    "missing"},
+            {combined, "{\"views\": [{\"model\": \"n\", \"turn\": 1}]}", "'turn'", "not a key"},
+            {combined, "{\"input\": {}}", "'input'", "not a key"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct err e = {0};
@@ -241,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(a_good_card_is_read),
+            cmocka_unit_test(a_combination_brings_its_members),
             cmocka_unit_test(faults_are_named),
             cmocka_unit_test(what_is_no_card_is_said_so),
             cmocka_unit_test(files_must_have_the_sum_of_the_card),

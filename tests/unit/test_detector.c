@@ -1,4 +1,4 @@
-/* needs: vision/detector vision/detect_yunet vision/detect_ssd vision/yunet vision/ssd vision/nms vision/card vision/dnn_opencv flow/scale flow/frame base/err base/mem base/sha256 flow/box */
+/* needs: vision/detector vision/detect_yunet vision/detect_ssd vision/yunet vision/ssd vision/nms vision/card vision/fields vision/dnn_opencv flow/scale flow/frame base/err base/mem base/sha256 flow/box */
 #include "base/err.h"
 #include "flow/frame.h"
 #include "vision/card.h"
