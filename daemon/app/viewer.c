@@ -2,6 +2,7 @@
 
 #include "app/models.h"
 #include "base/mem.h"
+#include "base/mono.h"
 #include "emit/votes.h"
 #include "flow/box.h"
 #include "flow/frame.h"
@@ -43,16 +44,30 @@ void viewer_close(struct viewer *v)
     free(v);
 }
 
-static struct answers answers_of(struct viewer *v, const struct frame *f, const struct face *face)
+/* What the votes say of this one picture. */
+static struct answers answers_of(
+        const struct viewer *v, const struct view_face *face, double certainty)
 {
-    struct sighting s = {.found = true, .chosen = true, .face = *face};
-    s.estimated = attrs_look(v->attrs, f, face, &s.quality, &s.estimate) == 0;
-    s.estimated = s.estimated && s.quality.defect == UNKNOWN_NOT;
+    struct sighting s = {.found = true,
+            .chosen = true,
+            .estimated = face->estimated && face->quality.defect == UNKNOWN_NOT,
+            .quality = face->quality,
+            .estimate = face->estimate};
     struct votes votes = {0};
     struct answers answers = answers_none();
     votes_add(&votes, &s);
-    votes_answer(&votes, &v->models.traits, v->certainty, &answers);
+    votes_answer(&votes, &v->models.traits, certainty, &answers);
     return answers;
+}
+
+static void look(
+        struct viewer *v, const struct frame *f, const struct face *face, struct view_face *ret)
+{
+    int64_t begin = mono_us();
+    *ret = (struct view_face){.score = fminf(face->score, 1)};
+    ret->estimated = attrs_look(v->attrs, f, face, &ret->quality, &ret->estimate) == 0;
+    ret->took_us = mono_us() - begin;
+    ret->portrait = (struct portrait){face->box, answers_of(v, ret, v->certainty), true};
 }
 
 int viewer_look(struct viewer *v, const struct frame *f, struct view_face ret_faces[FACES_MAX])
@@ -65,10 +80,65 @@ int viewer_look(struct viewer *v, const struct frame *f, struct view_face ret_fa
         const struct face *face = &v->found[i];
         if (face->score < v->models.traits.start_score)
             continue;
-        ret_faces[n++] = (struct view_face){
-                {face->box, answers_of(v, f, face), true}, fminf(face->score, 1)};
+        look(v, f, face, &ret_faces[n++]);
     }
     return n;
+}
+
+/* Where one of the pictures gives no answer, none of them do. */
+static void add_to_mean(struct estimate *mean, const struct estimate *one, int n)
+{
+    mean->has_age = mean->has_age && one->has_age;
+    mean->has_gender = mean->has_gender && one->has_gender;
+    mean->years += one->years / (float)n;
+    mean->female_p += one->female_p / (float)n;
+    for (int i = 0; i < AGE_RANGES; i++)
+        mean->range_p[i] += one->range_p[i] / (float)n;
+}
+
+int viewer_whole(
+        struct viewer *v, uint8_t *const *bgr, int n, int w, int h, struct view_face *ret_face)
+{
+    int64_t begin = mono_us();
+    struct estimate mean = {.has_age = true, .has_gender = true};
+    for (int i = 0; i < n; i++) {
+        struct estimate one;
+        int r = attrs_whole(v->attrs, bgr[i], w, h, &one);
+        if (r < 0)
+            return r;
+        add_to_mean(&mean, &one, n);
+    }
+    *ret_face = (struct view_face){.score = 1,
+            .quality = {.width_px = (float)w, .inside = 1, .weight = 1},
+            .estimated = true,
+            .estimate = mean,
+            .took_us = mono_us() - begin};
+    ret_face->portrait.person = true;
+    ret_face->portrait.box = (struct box){0, 0, (float)w, (float)h};
+    ret_face->portrait.answers = answers_of(v, ret_face, v->certainty);
+    return 0;
+}
+
+void viewer_odds(const struct viewer *v, const struct view_face *face, struct view_odds *ret)
+{
+    *ret = (struct view_odds){answers_of(v, face, 0), NAN};
+    if (ret->answers.age_unknown || isnan(ret->answers.age_probability))
+        return;
+    /* The votes do not tell it: it is the certainty up to which they answer. */
+    double low = 0, high = 1;
+    for (int i = 0; i < 20; i++) {
+        double middle = (low + high) / 2;
+        if (answers_of(v, face, middle).age_unknown == UNKNOWN_NOT)
+            low = middle;
+        else
+            high = middle;
+    }
+    ret->nearly = (float)high;
+}
+
+const struct models *viewer_models(const struct viewer *v)
+{
+    return &v->models;
 }
 
 json_t *viewer_json(const struct frame *f, const struct view_face *faces, int n)

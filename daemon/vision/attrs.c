@@ -246,3 +246,8 @@ void attrs_run(struct attrs *a, const struct frame *f, struct sightings *sightin
             s->estimated = estimate(a, f, &s->face, &s->quality, &s->estimate) == 0;
     }
 }
+
+int attrs_whole(struct attrs *a, uint8_t *bgr, int w, int h, struct estimate *ret)
+{
+    return a->kind->run(a->engine, bgr, w, h, ret, NULL);
+}

@@ -29,3 +29,6 @@ int attrs_look(struct attrs *a, const struct frame *f, const struct face *face,
 
 /* The chosen sightings of this picture: quality, and where that has no defect the estimate. */
 void attrs_run(struct attrs *a, const struct frame *f, struct sightings *sightings);
+
+/* A picture that is a face as a whole, packed BGR; it may be written to. 0, or a negative errno. */
+int attrs_whole(struct attrs *a, uint8_t *bgr, int w, int h, struct estimate *ret);

@@ -122,6 +122,30 @@ static void only_the_chosen_and_good_are_estimated(void **state)
     card_free(c);
 }
 
+/* The same pixels, cut out before. */
+static void a_whole_picture_is_a_face(void **state)
+{
+    (void)state;
+    struct card *c;
+    struct attrs *a = open_named("xception", &c);
+    uint8_t bgr[96 * 96 * 3];
+    for (size_t i = 0; i < sizeof(bgr); i++)
+        bgr[i] = (uint8_t)(i * 7);
+    struct frame *f = frame_from_bgr(bgr, 96, 96);
+    /* a square of 0.9 sides around it is the whole picture */
+    float side = 96 / c->crop.square;
+    struct face face = {.box = {48 - side / 2, 48 - side / 2, side, side}, .score = 0.9f};
+    struct quality q;
+    struct estimate cut, whole;
+    assert_int_equal(attrs_look(a, f, &face, &q, &cut), 0);
+    assert_int_equal(attrs_whole(a, bgr, 96, 96, &whole), 0);
+    check_estimate(c, &whole);
+    assert_float_equal(whole.years, cut.years, 1e-4f);
+    frame_unref(f);
+    attrs_close(a);
+    card_free(c);
+}
+
 static void a_wrong_card_is_refused(void **state)
 {
     (void)state;
@@ -154,6 +178,7 @@ int main(void)
             cmocka_unit_test(xception_takes_any_box),
             cmocka_unit_test(retail_takes_any_box),
             cmocka_unit_test(only_the_chosen_and_good_are_estimated),
+            cmocka_unit_test(a_whole_picture_is_a_face),
             cmocka_unit_test(a_wrong_card_is_refused),
             cmocka_unit_test(a_pair_is_a_probability_or_nothing),
     };
