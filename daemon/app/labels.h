@@ -37,7 +37,7 @@ struct label {
     float near_low, near_high; /* RANGE: from the neighbour below to the one above */
     int range;                 /* of the eight, the nearest; -1 without an age */
     enum label_gender gender;
-    int file;    /* the how manyeth of the set */
+    int file;    /* which of the set's files, from 0 */
     char *path;  /* of the picture; NULL: not known yet, as with a fold file */
     char *user;  /* with a fold file: the folder of the picture, and ... */
     char *photo; /* ... the end of its name, FACE_ID.ORIGINAL */

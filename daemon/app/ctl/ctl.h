@@ -23,7 +23,7 @@ enum ctl_exit {
 };
 
 int ctl_image(int argc, char **argv);
-int ctl_watch(int argc, char **argv);
+int ctl_evaluate(int argc, char **argv);
 int ctl_watch(int argc, char **argv);
 int ctl_events(int argc, char **argv);
 int ctl_export(int argc, char **argv);
