@@ -192,21 +192,20 @@ static void promise(struct bin bins[TALLY_BINS], float stated, float right)
     bins[i].right += (double)right;
 }
 
-static void hold_to_promises(struct tally *t, const struct label *l, const struct view_odds *odds)
+static void hold_to_promises(struct tally *t, const struct label *l, const struct answers *a)
 {
-    const struct answers *a = &odds->answers;
     if (l->gender != LABEL_GENDER_NONE && !a->gender_unknown)
         promise(t->bins[TALLY_GENDER], a->gender_probability,
                 a->female == (l->gender == LABEL_FEMALE));
     if (l->age != LABEL_AGE_NONE && !a->age_unknown) {
         promise(t->bins[TALLY_AGE], a->age_probability, part_in(l, a->age_range, a->age_range));
-        promise(t->bins[TALLY_AGE_NEAR], odds->nearly,
+        promise(t->bins[TALLY_AGE_NEAR], a->age_nearly,
                 part_in(l, a->age_range > 0 ? a->age_range - 1 : 0, a->age_range + 1));
     }
 }
 
 void tally_add(struct tally *t, const struct label *label, const struct view_face *face,
-        const struct view_odds *odds)
+        const struct answers *odds)
 {
     struct guess said = {0}, always = {0};
     if (face) {

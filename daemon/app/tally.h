@@ -64,9 +64,10 @@ struct tally {
     int64_t age_unknown[UNKNOWN_COUNT], gender_unknown[UNKNOWN_COUNT]; /* by reason */
 };
 
-/* A picture was looked at. face NULL: none was found; else with its odds. */
+/* A picture was looked at. face NULL: none was found; else with what would be
+ * said of it if certainty were 0. */
 void tally_add(struct tally *t, const struct label *label, const struct view_face *face,
-        const struct view_odds *odds);
+        const struct answers *odds);
 
 /* A value and its interval of 95 %; all NAN where nothing was counted. */
 struct measure {

@@ -119,21 +119,9 @@ int viewer_whole(
     return 0;
 }
 
-void viewer_odds(const struct viewer *v, const struct view_face *face, struct view_odds *ret)
+struct answers viewer_odds(const struct viewer *v, const struct view_face *face)
 {
-    *ret = (struct view_odds){answers_of(v, face, 0), NAN};
-    if (ret->answers.age_unknown || isnan(ret->answers.age_probability))
-        return;
-    /* The votes do not tell it: it is the certainty up to which they answer. */
-    double low = 0, high = 1;
-    for (int i = 0; i < 20; i++) {
-        double middle = (low + high) / 2;
-        if (answers_of(v, face, middle).age_unknown == UNKNOWN_NOT)
-            low = middle;
-        else
-            high = middle;
-    }
-    ret->nearly = (float)high;
+    return answers_of(v, face, 0);
 }
 
 const struct models *viewer_models(const struct viewer *v)

@@ -42,13 +42,8 @@ int viewer_look(struct viewer *v, const struct frame *f, struct view_face ret_fa
 int viewer_whole(
         struct viewer *v, uint8_t *const *bgr, int n, int w, int h, struct view_face *ret_face);
 
-/* How sure the answers of a face are, where quality withholds none: as given if certainty were 0,
- * and the probability that the age range or a neighbour is right, by which age is judged. */
-struct view_odds {
-    struct answers answers;
-    float nearly; /* NAN: there is no age, or the card gives no probability */
-};
-void viewer_odds(const struct viewer *v, const struct view_face *face, struct view_odds *ret);
+/* How sure the answers of a face are, where quality withholds none: as if certainty were 0. */
+struct answers viewer_odds(const struct viewer *v, const struct view_face *face);
 
 /* The cards of its two models. */
 const struct models *viewer_models(const struct viewer *v);

@@ -140,7 +140,7 @@ const struct conf_key conf_keys[] = {
      .fallback = "yunet",
      .meaning = "The model card that finds faces."},
     {.path = "models.attributes", .type = KEY_NAME, .offset = IN(models.attributes),
-     .fallback = "xception",
+     .fallback = "combined",
      .meaning = "The model card that estimates age and gender."},
 
     {.path = "attributes.certainty", .type = KEY_FLOAT, .min = 0.5, .max = 0.999,

@@ -5,6 +5,11 @@
 
 #define LOGIT_MAX 5.0f /* one picture is never surer than 99.3 % */
 
+/* An estimate that is as near as this weighs fully, others by their variance. Measured on 420 faces
+ * with five poor pictures each: 3.9 years off, by quality alone 4.0, plainly averaged 4.1, and 4.6
+ * by the first picture. */
+#define SD_GOOD 4.0f
+
 /* Opinions that are held against each other need at least so many heads. */
 #define QUORUM 3
 
@@ -36,6 +41,7 @@ struct answers answers_none(void)
             .age_range = -1,
             .age_years = NAN,
             .age_probability = NAN,
+            .age_nearly = NAN,
             .gender_unknown = UNKNOWN_NOT_ESTIMATED,
             .gender_probability = NAN,
     };
@@ -65,10 +71,14 @@ static bool normalise(const float from[AGE_RANGES], float ret_p[AGE_RANGES])
 static bool take(const struct sighting *s, struct vote *ret)
 {
     const struct estimate *e = &s->estimate;
-    *ret = (struct vote){.weight = fminf(s->quality.weight, 1), .years = NAN};
+    *ret = (struct vote){
+            .weight = fminf(s->quality.weight, 1), .years = NAN, .poorest = s->quality.poorest};
     if (e->has_age && isfinite(e->years)) {
         ret->has_age = true;
         ret->years = fmaxf(e->years, 0);
+        ret->sd = isfinite(e->years_sd) ? fmaxf(e->years_sd, 0) : 0;
+        if (ret->sd > SD_GOOD)
+            ret->weight *= (SD_GOOD / ret->sd) * (SD_GOOD / ret->sd);
     } else if (e->has_age) {
         ret->has_age = normalise(e->range_p, ret->range_p);
     }
@@ -189,6 +199,23 @@ static float error_sd(const struct traits *t, float years)
     return t->age_error[n - 1].sd;
 }
 
+/* How far the mean of the votes is off: the votes' own mean, for the pictures of one face err
+ * alike; else what the card says of such years. 0: not known. */
+static float doubt(const struct votes *v, const struct traits *t, float years)
+{
+    float sum = 0, weights = 0;
+    for (int i = 0; i < v->n; i++) {
+        const struct vote *one = &v->list[i];
+        if (one->has_age && !isnan(one->years) && one->sd > 0) {
+            sum += one->weight * one->sd;
+            weights += one->weight;
+        }
+    }
+    if (weights > 0)
+        return sum / weights;
+    return t->n_age_error > 0 ? error_sd(t, years) : 0;
+}
+
 /* Years just over a bound stay on the side where they were. */
 static float hold_years(float years, int before)
 {
@@ -214,30 +241,47 @@ static float nearly(const float p[AGE_RANGES], int range)
     return sum;
 }
 
-static enum unknown judged(float p, double certainty)
+/* What was poorest about the pictures that voted. */
+static enum unknown why_unsure(const struct votes *v)
 {
-    return p >= (float)certainty ? UNKNOWN_NOT : UNKNOWN_LOW_CONFIDENCE;
+    float blame[UNKNOWN_COUNT] = {0};
+    enum unknown most = UNKNOWN_LOW_CONFIDENCE;
+    for (int i = 0; i < v->n; i++) {
+        enum unknown why = v->list[i].poorest;
+        if (why > UNKNOWN_NOT && why < UNKNOWN_COUNT)
+            blame[why] += v->list[i].weight;
+    }
+    for (int i = 0; i < UNKNOWN_COUNT; i++) {
+        if (blame[i] > blame[most])
+            most = i;
+    }
+    return most;
+}
+
+static enum unknown judged(const struct votes *v, float p, double certainty)
+{
+    return p >= (float)certainty ? UNKNOWN_NOT : why_unsure(v);
 }
 
 static enum unknown age_by_years(const struct votes *v, const struct traits *t, double certainty,
         float middle, float scatter, const struct answers *before, struct answers *ret)
 {
-    bool measured = t->n_age_error > 0;
     float years = hold_years(robust_mean(v, middle, scatter), before->age_range);
     years = roundf(years / STEP_YEARS) * STEP_YEARS; /* as told, so that the range is that of it */
-    float sd = measured ? error_sd(t, years) : 0;
-    if (disagree(v, middle, measured ? NEAR_SD * sd : NEAR_YEARS))
+    float sd = doubt(v, t, years);
+    if (disagree(v, middle, sd > 0 ? NEAR_SD * sd : NEAR_YEARS))
         return UNKNOWN_DISAGREE;
     if (t->age_max > t->age_min && (years < t->age_min || years > t->age_max))
         return UNKNOWN_OUT_OF_RANGE;
     ret->age_years = years;
     ret->age_range = age_range_of(years);
-    if (!measured)
+    if (!(sd > 0))
         return UNKNOWN_NOT;
     float p[AGE_RANGES];
     age_spread(years, fmaxf(sd, 0.1f), p);
     ret->age_probability = p[ret->age_range];
-    return judged(nearly(p, ret->age_range), certainty);
+    ret->age_nearly = nearly(p, ret->age_range);
+    return judged(v, ret->age_nearly, certainty);
 }
 
 static int likeliest(const float p[AGE_RANGES])
@@ -283,7 +327,8 @@ static enum unknown age_by_ranges(const struct votes *v, const struct traits *t,
     for (int r = 0; r < AGE_RANGES; r++)
         p[r] /= weights;
     ret->age_probability = p[range];
-    return judged(nearly(p, range), certainty);
+    ret->age_nearly = nearly(p, range);
+    return judged(v, ret->age_nearly, certainty);
 }
 
 static enum unknown gender(const struct votes *v, const struct traits *t, double certainty,
@@ -316,7 +361,7 @@ static enum unknown gender(const struct votes *v, const struct traits *t, double
         return UNKNOWN_NOT;
     }
     ret->gender_probability = 1 / (1 + expf(-fabsf(logit)));
-    return judged(ret->gender_probability, certainty);
+    return judged(v, ret->gender_probability, certainty);
 }
 
 void votes_answer(const struct votes *v, const struct traits *traits, double certainty,
@@ -329,7 +374,7 @@ void votes_answer(const struct votes *v, const struct traits *traits, double cer
                             : age_by_ranges(v, traits, certainty, &before, &now);
     if (now.age_unknown != UNKNOWN_NOT) {
         now.age_range = -1;
-        now.age_years = now.age_probability = NAN;
+        now.age_years = now.age_probability = now.age_nearly = NAN;
     }
     now.gender_unknown = gender(v, traits, certainty, &before, &now);
     if (now.gender_unknown != UNKNOWN_NOT) {

@@ -10,7 +10,9 @@
  * mean of their distributions, gender by the weighted mean of its logits. It is a mean and not a
  * sum because the pictures of one face err alike: ten of them are no proof tenfold.
  *
- * An answer is given when it is sure enough, else the reason why not. What was said once is held
+ * An answer is given when it is sure enough, else the reason why not: what was poor about most of
+ * the pictures. Where the estimates say how far they are off, those that are nearer weigh more.
+ * What was said once is held
  * against small changes, so that a person on the border of two ranges does not alternate.
  */
 #define VOTES_MAX 8
@@ -18,7 +20,9 @@
 struct vote {
     float weight; /* over 0, at most 1 */
     bool has_age, has_gender;
-    float years; /* NAN: range_p has the answer */
+    float years;          /* NAN: range_p has the answer */
+    float sd;             /* of their error; 0: as the traits say */
+    enum unknown poorest; /* what an answer that is not sure is blamed on */
     float range_p[AGE_RANGES];
     float logit; /* of being female */
 };

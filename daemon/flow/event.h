@@ -29,7 +29,8 @@ struct answers {
     enum unknown age_unknown;
     int age_range;         /* -1 when unknown */
     float age_years;       /* NAN when unknown, or when the model names only ranges */
-    float age_probability; /* NAN when unknown or not measured */
+    float age_probability; /* NAN when unknown or not measured, as is: */
+    float age_nearly;      /* that the range or a neighbour is right, by which age is judged */
     enum unknown gender_unknown;
     bool female;
     float gender_probability; /* NAN when unknown or not measured */

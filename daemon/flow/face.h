@@ -59,14 +59,16 @@ const char *unknown_name(enum unknown reason);
 
 /* How good a face's picture is for an estimate. */
 struct quality {
-    float width_px;      /* of the box */
-    float sharpness;     /* variance of the Laplacian of the box's luma resized to 112x112 */
-    float turn;          /* 0 frontal to 1 full profile, from the landmarks; 0 without them */
-    float brightness;    /* mean luma of the box, 0 to 255 */
-    float contrast;      /* standard deviation of that luma */
-    float inside;        /* share of the box that lies inside the picture */
-    float weight;        /* what a vote from this picture is worth: 0 none, 1 an ideal one */
-    enum unknown defect; /* why weight is 0; else UNKNOWN_NOT */
+    float width_px;       /* of the box */
+    float sharpness;      /* variance of the Laplacian of the box's luma resized to 112x112 */
+    float turn;           /* 0 frontal to 1 full profile, from the landmarks; 0 without them */
+    float brightness;     /* mean luma of the box, 0 to 255 */
+    float contrast;       /* standard deviation of that luma */
+    float inside;         /* share of the box that lies inside the picture */
+    float weight;         /* what a vote from this picture is worth: 0 none, 1 an ideal one */
+    enum unknown defect;  /* why weight is 0; else UNKNOWN_NOT */
+    enum unknown poorest; /* the worst of it: why an answer from it is not sure, when it is not;
+                             UNKNOWN_LOW_CONFIDENCE: nothing is bad enough to be the reason */
 };
 
 /* One model's answer from one picture. */

@@ -201,7 +201,8 @@ static void measure(
     int width = frame_width(f), height = frame_height(f);
     struct rect r = {0, 0, 0, 0};
     bool there = crop_box(&face->box, width, height, &r) && cut(a, f, &r, SCALE_EDGE) == 0;
-    quality_measure(face, there ? a->bgr : NULL, r.w, r.h, width, height, q);
+    quality_measure(face, there ? a->bgr : NULL, r.w, r.h, width, height,
+            a->combined ? DEMAND_CALIBRATED : DEMAND_STRICT, q);
 }
 
 static int estimate(struct attrs *a, const struct frame *f, const struct face *face,
@@ -249,5 +250,10 @@ void attrs_run(struct attrs *a, const struct frame *f, struct sightings *sightin
 
 int attrs_whole(struct attrs *a, uint8_t *bgr, int w, int h, struct estimate *ret)
 {
-    return a->kind->run(a->engine, bgr, w, h, ret, NULL);
+    if (a->combined)
+        return -ENOTSUP; /* its views are cut out of a picture around a face */
+    int rc = a->member[0].kind->run(a->member[0].engine, bgr, w, h, ret, NULL);
+    if (rc == 0)
+        as_measured(&a->member[0], ret);
+    return rc;
 }

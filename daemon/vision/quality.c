@@ -10,21 +10,22 @@
 /*
  * Beyond `gate` a picture gets no vote, from `good` on nothing is taken off, and at the gate it is
  * worth `least`. Measured with the xception card on labelled faces, half of them blurred by motion
- * or made smaller; gender right as a share, years off to the label.
+ * or made smaller; gender right as a share, years off to the label. Where a calibration says what
+ * a poor picture is worth the gate is `wide`; between the two it is worth half of `least`.
  */
 static const struct limit {
-    float gate, good, least;
+    float gate, good, least, wide;
 } limits[] = {
 #define WIDTH 0 /* 64 px and more 3.4 years off, 48 px 4.0, 37 px 5.0, 25 px 8.4 */
-        [WIDTH] = {40, 80, 0.4f},
+        [WIDTH] = {40, 80, 0.4f, 30},
 #define SHARPNESS 1 /* gender .69 below 10, .76 to 20, .86 to 50, .93 above */
-        [SHARPNESS] = {10, 60, 0.3f},
+        [SHARPNESS] = {10, 60, 0.3f, 4},
 #define TURN 2 /* gender .90 below 0.1, .80 between, .65 where the nose passes an eye */
-        [TURN] = {0.95f, 0.2f, 0.4f},
+        [TURN] = {0.95f, 0.2f, 0.4f, 1},
 #define SCORE 3 /* YuNet's: gender .87 above 0.9, .67 to 0.85, at chance below */
-        [SCORE] = {0.8f, 0.92f, 0.3f},
+        [SCORE] = {0.8f, 0.92f, 0.3f, 0.6f},
 #define INSIDE 4 /* a hidden chin or forehead moves the crop */
-        [INSIDE] = {0.8f, 1, 0.5f},
+        [INSIDE] = {0.8f, 1, 0.5f, 0.8f},
 };
 
 /* Mean luma and its spread outside of these: night, glare, or no face. They are not graded: dark
@@ -99,42 +100,54 @@ static float share_inside(const struct box *b, int width, int height)
     return w > 0 && h > 0 ? fminf(1, w * h / (b->w * b->h)) : 0;
 }
 
-static bool passes(float v, const struct limit *l)
+/* A picture that is worth less than this for one measure is poor in it. */
+#define POOR 0.6f
+
+static bool beyond(float v, float gate, const struct limit *l)
 {
-    return l->gate < l->good ? v >= l->gate : v <= l->gate; /* NAN does not */
+    return l->gate < l->good ? !(v >= gate) : !(v <= gate); /* NAN is */
 }
 
 static float worth(float v, const struct limit *l)
 {
+    if (beyond(v, l->gate, l))
+        return l->least / 2;
     return l->least + (1 - l->least) * ramp(v, l->gate, l->good);
 }
 
-void quality_judge(struct quality *q, bool has_marks, float score)
+void quality_judge(struct quality *q, bool has_marks, float score, enum demand demand)
 {
     static const enum unknown defects[] = {UNKNOWN_TOO_SMALL, UNKNOWN_BLURRED, UNKNOWN_PROFILE,
             UNKNOWN_LOW_CONFIDENCE, UNKNOWN_CUT_OFF};
     /* the other detector's score says nothing of the picture */
     const float values[] = {q->width_px, q->sharpness, q->turn, has_marks ? score : 1, q->inside};
     static const int order[] = {WIDTH, INSIDE, SHARPNESS, TURN, SCORE};
-    float weight = 1;
+    float weight = 1, least = POOR;
     q->defect = UNKNOWN_NOT;
+    q->poorest = UNKNOWN_LOW_CONFIDENCE;
     q->weight = 0;
     for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
         const struct limit *l = &limits[order[i]];
-        if (!passes(values[order[i]], l)) {
-            q->defect = defects[order[i]];
+        float v = values[order[i]];
+        if (beyond(v, demand == DEMAND_STRICT ? l->gate : l->wide, l)) {
+            q->defect = q->poorest = defects[order[i]];
             return;
         }
-        weight *= worth(values[order[i]], l);
+        float w = worth(v, l);
+        if (w < least) {
+            least = w;
+            q->poorest = defects[order[i]];
+        }
+        weight *= w;
     }
     if (!(q->brightness >= DARK && q->brightness <= BRIGHT && q->contrast >= CONTRAST))
-        q->defect = UNKNOWN_EXPOSURE;
+        q->defect = q->poorest = UNKNOWN_EXPOSURE;
     else
         q->weight = weight;
 }
 
 void quality_measure(const struct face *face, const uint8_t *bgr, int w, int h, int width,
-        int height, struct quality *ret)
+        int height, enum demand demand, struct quality *ret)
 {
     memset(ret, 0, sizeof(*ret));
     ret->width_px = face->box.w;
@@ -142,5 +155,5 @@ void quality_measure(const struct face *face, const uint8_t *bgr, int w, int h, 
     ret->inside = share_inside(&face->box, width, height);
     if (bgr)
         look(bgr, w, h, ret);
-    quality_judge(ret, face->has_marks, face->score);
+    quality_judge(ret, face->has_marks, face->score, demand);
 }

@@ -185,7 +185,7 @@ def test_the_figures_are_those_of_its_own_lines(manifest):
     assert (told["pictures"], told["faces_found"]) == (15, 14)
     check_report(told, found)
     text = evaluate(manifest).stdout
-    assert text.startswith("15 pictures, 14 faces found by yunet; ages and genders by xception; "
+    assert text.startswith("15 pictures, 14 faces found by yunet; ages and genders by combined; "
                            "certainty 0.8\n")
     for words in ("gender right", "age range one-off", "By label", "attributes alone"):
         assert words in text

@@ -168,7 +168,7 @@ def test_other_models(running, tmp_path, broker, cameras):
     daemon.reload()
     daemon.wait_line(r"main: reloaded .*models and tracks anew")
     end = subscriber.wait_events("end", 1)[0]
-    assert (end["end_reason"], end["models"]["attributes"]) == ("restart", "xception")
+    assert (end["end_reason"], end["models"]["attributes"]) == ("restart", "combined")
     daemon.wait_line(r"camera: door: streaming", 2)
     status = daemon.status()
     assert status["models"]["attributes"] == "retail-0013"

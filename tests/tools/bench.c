@@ -318,7 +318,7 @@ int main(int argc, char **argv)
     }
     struct err e = {0};
     struct card *detector = card_load(argv[1], "yunet", &e);
-    struct card *attributes = detector ? card_load(argv[1], "xception", &e) : NULL;
+    struct card *attributes = detector ? card_load(argv[1], "combined", &e) : NULL;
     if (!attributes)
         die(argv[1], &e);
     source_log_init();

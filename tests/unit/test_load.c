@@ -82,7 +82,7 @@ static void defaults_are_filled_in(void **state)
     assert_false(c->mqtt.configured);
     assert_string_equal(c->models.dir, "/usr/share/faced/models");
     assert_string_equal(c->models.detector, "yunet");
-    assert_string_equal(c->models.attributes, "xception");
+    assert_string_equal(c->models.attributes, "combined");
     assert_true(c->certainty == 0.8);
     assert_int_equal(c->track.confirm, 3);
     assert_int_equal(c->track.lost_us, 3000000);

@@ -45,11 +45,14 @@ static void better_is_never_worth_less(void **state)
         case 3: b.inside += between(0, 1 - b.inside); break;
         default: better += between(0, 1 - score);
         }
-        quality_judge(&a, true, score);
-        quality_judge(&b, true, better);
+        enum demand demand = i % 2 ? DEMAND_STRICT : DEMAND_CALIBRATED;
+        quality_judge(&a, true, score, demand);
+        quality_judge(&b, true, better, demand);
         assert_true(b.weight >= a.weight);
         assert_true(a.weight >= 0 && a.weight <= 1);
         assert_true((a.weight > 0) == (a.defect == UNKNOWN_NOT));
+        assert_true(a.defect == UNKNOWN_NOT || a.poorest == a.defect);
+        assert_true(a.poorest != UNKNOWN_NOT);
     }
 }
 
@@ -60,7 +63,7 @@ static void each_defect_has_its_name(void **state)
 {
     (void)state;
     struct quality q = ideal;
-    quality_judge(&q, true, 0.95f);
+    quality_judge(&q, true, 0.95f, DEMAND_STRICT);
     assert_int_equal(q.defect, UNKNOWN_NOT);
     assert_float_equal(q.weight, 1, 1e-6f);
     static const struct {
@@ -81,15 +84,45 @@ static void each_defect_has_its_name(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         q = ideal;
         memcpy((char *)&q + cases[i].field, &cases[i].value, sizeof(float));
-        quality_judge(&q, true, 0.95f);
+        quality_judge(&q, true, 0.95f, DEMAND_STRICT);
         assert_int_equal(q.defect, cases[i].defect);
         assert_float_equal(q.weight, 0, 0);
     }
     q = ideal;
-    quality_judge(&q, true, 0.6f);
+    quality_judge(&q, true, 0.6f, DEMAND_STRICT);
     assert_int_equal(q.defect, UNKNOWN_LOW_CONFIDENCE);
-    quality_judge(&q, false, 0.6f); /* a score of the other detector */
+    quality_judge(&q, false, 0.6f, DEMAND_STRICT); /* a score of the other detector */
     assert_int_equal(q.defect, UNKNOWN_NOT);
+}
+
+/* What a calibrated model still looks at, and what is then to blame. */
+static void a_calibrated_model_sees_poorer_pictures(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t field;
+        float value, beyond;
+        enum unknown poorest;
+    } cases[] = {
+            {offsetof(struct quality, width_px), 32, 29, UNKNOWN_TOO_SMALL},
+            {offsetof(struct quality, sharpness), 6, 3, UNKNOWN_BLURRED},
+            {offsetof(struct quality, turn), 1, NAN, UNKNOWN_PROFILE},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct quality q = ideal;
+        memcpy((char *)&q + cases[i].field, &cases[i].value, sizeof(float));
+        quality_judge(&q, true, 0.95f, DEMAND_STRICT);
+        assert_int_equal(q.defect, cases[i].poorest);
+        quality_judge(&q, true, 0.95f, DEMAND_CALIBRATED);
+        assert_int_equal(q.defect, UNKNOWN_NOT);
+        assert_int_equal(q.poorest, cases[i].poorest);
+        memcpy((char *)&q + cases[i].field, &cases[i].beyond, sizeof(float));
+        quality_judge(&q, true, 0.95f, DEMAND_CALIBRATED);
+        assert_int_equal(q.defect, cases[i].poorest);
+    }
+    struct quality q = ideal;
+    quality_judge(&q, true, 0.95f, DEMAND_CALIBRATED);
+    assert_int_equal(q.poorest, UNKNOWN_LOW_CONFIDENCE);
 }
 
 /* Stripes `period` pixels wide over a face of 112 x 112. */
@@ -100,7 +133,7 @@ static float sharpness_of(int period, int side)
         memset(bgr + (ptrdiff_t)3 * i, i % side / period % 2 ? 200 : 50, 3);
     struct face f = {.box = {0, 0, (float)side, (float)side}, .score = 1};
     struct quality q;
-    quality_measure(&f, bgr, side, side, side, side, &q);
+    quality_measure(&f, bgr, side, side, side, side, DEMAND_STRICT, &q);
     free(bgr);
     assert_float_equal(q.brightness, 125, 12);
     assert_float_equal(q.contrast, 75, 12);
@@ -118,13 +151,13 @@ static void fine_detail_is_sharper_at_any_size(void **state)
     memset(grey, 128, sizeof(grey));
     struct face f = {.box = {0, 0, 50, 50}, .score = 1};
     struct quality q;
-    quality_measure(&f, grey, 50, 50, 50, 50, &q);
+    quality_measure(&f, grey, 50, 50, 50, 50, DEMAND_STRICT, &q);
     assert_float_equal(q.sharpness, 0, 1e-3f);
     assert_float_equal(q.contrast, 0, 1e-2f);
-    quality_measure(&f, NULL, 0, 0, 50, 50, &q); /* nothing of it could be seen */
+    quality_measure(&f, NULL, 0, 0, 50, 50, DEMAND_STRICT, &q); /* nothing of it could be seen */
     assert_true(q.weight == 0 && q.defect != UNKNOWN_NOT);
     uint8_t one[3] = {1, 2, 3};
-    quality_measure(&f, one, 1, 1, 50, 50, &q);
+    quality_measure(&f, one, 1, 1, 50, 50, DEMAND_STRICT, &q);
     assert_true(q.weight == 0);
 }
 
@@ -226,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(better_is_never_worth_less),
             cmocka_unit_test(each_defect_has_its_name),
+            cmocka_unit_test(a_calibrated_model_sees_poorer_pictures),
             cmocka_unit_test(fine_detail_is_sharper_at_any_size),
             cmocka_unit_test(turn_follows_the_nose_and_not_the_tilt),
             cmocka_unit_test(square_has_its_size_and_its_centre),

@@ -45,6 +45,7 @@ static struct view_face face_of(float years, float female_p)
     f.portrait.answers = (struct answers){.age_years = years,
             .age_range = age_range_of(years),
             .age_probability = NAN,
+            .age_nearly = NAN,
             .gender_probability = NAN,
             .female = female_p > 0.5f};
     return f;
@@ -52,8 +53,7 @@ static struct view_face face_of(float years, float female_p)
 
 static void add(struct tally *t, const struct label *l, const struct view_face *f)
 {
-    struct view_odds odds = {f->portrait.answers, NAN};
-    tally_add(t, l, f, &odds);
+    tally_add(t, l, f, &f->portrait.answers);
 }
 
 static const struct figures *everybody(const struct tally *t, enum tally_way way)
@@ -267,9 +267,10 @@ static void promises(void **state)
     struct tally t = {0};
     struct label exact = label_of("30", "F"), spread = label_of("20-29", "M");
     struct view_face f = face_of(30, 0.9f);
-    struct view_odds odds = {f.portrait.answers, 0.99f};
-    odds.answers.age_probability = 0.55f;
-    odds.answers.gender_probability = 0.9f;
+    struct answers odds = f.portrait.answers;
+    odds.age_nearly = 0.99f;
+    odds.age_probability = 0.55f;
+    odds.gender_probability = 0.9f;
     f.portrait.answers.gender_unknown = UNKNOWN_LOW_CONFIDENCE; /* certainty does not matter */
     tally_add(&t, &exact, &f, &odds);
     tally_add(&t, &spread, &f, &odds);
@@ -285,8 +286,8 @@ static void promises(void **state)
     b = &t.bins[TALLY_AGE_NEAR][TALLY_BINS - 1];
     assert_int_equal(b->n, 2);
     assert_float_equal(b->right, 2, 1e-6);
-    odds.answers.gender_probability = NAN;
-    odds.answers.age_unknown = UNKNOWN_BLURRED;
+    odds.gender_probability = NAN;
+    odds.age_unknown = UNKNOWN_BLURRED;
     tally_add(&t, &exact, &f, &odds);
     int64_t n = 0;
     for (int p = 0; p < TALLY_PROMISES; p++) {
@@ -296,8 +297,8 @@ static void promises(void **state)
     assert_int_equal(n, 6);
     /* an open label, all of which is in the last range */
     struct label old = label_of("70+", "");
-    odds.answers = face_of(65, 0.5f).portrait.answers;
-    odds.answers.age_probability = 1;
+    odds = face_of(65, 0.5f).portrait.answers;
+    odds.age_probability = 1;
     tally_add(&t, &old, &f, &odds);
     assert_float_equal(t.bins[TALLY_AGE][TALLY_BINS - 1].right, 1, 1e-6);
 }

@@ -175,6 +175,38 @@ static void pictures_that_contradict_each_other_say_so(void **state)
     assert_int_equal(answer(&weak, &measured).gender_unknown, UNKNOWN_LOW_CONFIDENCE);
 }
 
+static void an_estimate_that_is_nearer_weighs_more(void **state)
+{
+    (void)state;
+    struct votes v = {0};
+    struct sighting near = look(30, 0.9f, 1), far = look(40, 0.9f, 1);
+    near.estimate.years_sd = 4;
+    far.estimate.years_sd = 12;
+    add(&v, near, 1);
+    add(&v, far, 1);
+    struct answers a = answer(&v, &measured), b = answer(&v, &unmeasured);
+    assert_in_range((int)(a.age_years * 10), 300, 320);
+    /* Their own deviation is what the probability comes from, a card's table or not. */
+    assert_true(a.age_probability > 0.3f && a.age_probability < 0.9f);
+    assert_float_equal(a.age_probability, b.age_probability, 0);
+    assert_true(a.age_nearly > a.age_probability);
+    check(&a, &measured);
+}
+
+static void the_poorest_of_the_pictures_is_to_blame(void **state)
+{
+    (void)state;
+    struct votes v = {0};
+    struct sighting turned = look(30, 0.6f, 0.3f), fine = look(30, 0.6f, 0.3f);
+    turned.quality.poorest = UNKNOWN_PROFILE;
+    fine.quality.poorest = UNKNOWN_LOW_CONFIDENCE;
+    add(&v, turned, 2);
+    add(&v, fine, 1);
+    assert_int_equal(answer(&v, &measured).gender_unknown, UNKNOWN_PROFILE);
+    add(&v, fine, 2);
+    assert_int_equal(answer(&v, &measured).gender_unknown, UNKNOWN_LOW_CONFIDENCE);
+}
+
 static void ranges_vote_by_their_distributions(void **state)
 {
     (void)state;
@@ -282,6 +314,8 @@ int main(void)
             cmocka_unit_test(what_is_not_sure_is_not_said),
             cmocka_unit_test(what_the_model_never_learned_is_out_of_range),
             cmocka_unit_test(pictures_that_contradict_each_other_say_so),
+            cmocka_unit_test(an_estimate_that_is_nearer_weighs_more),
+            cmocka_unit_test(the_poorest_of_the_pictures_is_to_blame),
             cmocka_unit_test(ranges_vote_by_their_distributions),
             cmocka_unit_test(nothing_is_said_that_is_less_sure_than_promised),
             cmocka_unit_test(an_answer_on_the_border_does_not_flicker),

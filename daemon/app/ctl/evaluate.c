@@ -213,9 +213,9 @@ static int one(struct evaluation *v, const struct label *l, struct err *e)
         return err_set(e, n, "%s: cannot be looked at: %s", l->path, err_name(n));
     }
     const struct view_face *face = subject(f, faces, n);
-    struct view_odds odds;
+    struct answers odds;
     if (face)
-        viewer_odds(v->viewer, face, &odds);
+        odds = viewer_odds(v->viewer, face);
     if (v->args->faces)
         face_line_print(l, f, n, face);
     tally_add(&v->all, l, face, face ? &odds : NULL);
