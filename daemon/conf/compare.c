@@ -31,6 +31,7 @@ static bool same_value(const struct conf_key *key, const void *a, const void *b)
     case KEY_SIZE: return *(const int64_t *)x == *(const int64_t *)y;
     case KEY_BROKER:
     case KEY_BROKERS: return same_brokers((const void *)x, (const void *)y);
+    case KEY_AREAS: return polygons_same((const void *)x, (const void *)y);
     default: return same_text(*(char *const *)x, *(char *const *)y);
     }
 }

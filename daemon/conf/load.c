@@ -27,6 +27,7 @@ struct loader {
     unsigned flags;
     struct conf *c;
     struct err *e;
+    const config_setting_t *member; /* of a list, which is wrong; NULL: all of it */
 };
 
 /* Fills the error in with the place in front: "FILE:LINE: WHERE: ...". Returns -EINVAL. */
@@ -116,27 +117,56 @@ static int set_string(struct loader *l, const struct conf_key *key, void *base, 
 static int set(struct loader *l, const struct conf_key *key, void *base, const config_setting_t *s);
 
 /* Each string of the list as if the key stood there with it alone. */
-static int set_brokers(
+static int set_list(
         struct loader *l, const struct conf_key *key, void *base, const config_setting_t *list)
 {
-    ((struct conf *)base)->mqtt.listed = true;
+    bool areas = key->type == KEY_AREAS;
     int r = 0, n = config_setting_length(list);
     for (int i = 0; i < n && r == 0; i++) {
         const config_setting_t *s = config_setting_get_elem(list, (unsigned)i);
         if (config_setting_type(s) != CONFIG_TYPE_STRING)
-            r = err_set(l->e, -EINVAL, "a string, \"mqtt://...\", is expected in the list");
+            r = err_set(l->e, -EINVAL, "a string, \"%s...\", is expected in the list",
+                    areas ? "0,0, " : "mqtt://");
         else
             r = set_string(l, key, base, config_setting_get_string(s));
+        l->member = r < 0 ? s : NULL;
+        if (r < 0 && areas)
+            err_wrap(l->e, "polygon %d", i + 1);
     }
-    return n ? r : err_set(l->e, -EINVAL, "the list is empty: give one broker or more");
+    return r;
+}
+
+static int set_brokers(
+        struct loader *l, const struct conf_key *key, void *base, const config_setting_t *list)
+{
+    ((struct conf *)base)->mqtt.listed = true;
+    int r = set_list(l, key, base, list);
+    return config_setting_length(list)
+                   ? r
+                   : err_set(l->e, -EINVAL, "the list is empty: give one broker or more");
+}
+
+/* Those of the defaults are not added to: an empty list means none. */
+static int set_areas(
+        struct loader *l, const struct conf_key *key, void *base, const config_setting_t *list)
+{
+    struct polygons *p = (struct polygons *)((char *)base + key->offset);
+    p->n = 0;
+    if (config_setting_length(list) > POLYGONS_MAX)
+        return err_set(l->e, -EINVAL, "%d polygons are too many, at most %d are allowed",
+                config_setting_length(list), POLYGONS_MAX);
+    return set_list(l, key, base, list);
 }
 
 static int set(struct loader *l, const struct conf_key *key, void *base, const config_setting_t *s)
 {
     struct value v;
-    if (key->type == KEY_BROKERS && (config_setting_is_list(s) || config_setting_is_array(s)))
+    bool list = config_setting_is_list(s) || config_setting_is_array(s);
+    if (key->type == KEY_BROKERS && list)
         return set_brokers(l, key, base, s);
-    switch (config_setting_type(s)) {
+    if (key->type == KEY_AREAS && list)
+        return set_areas(l, key, base, s);
+    switch (key->type == KEY_AREAS ? CONFIG_TYPE_NONE : config_setting_type(s)) {
     case CONFIG_TYPE_STRING: return set_string(l, key, base, config_setting_get_string(s));
     case CONFIG_TYPE_BOOL: v = (struct value){VALUE_BOOL, .yes = config_setting_get_bool(s)}; break;
     case CONFIG_TYPE_INT: v = (struct value){VALUE_INT, .whole = config_setting_get_int(s)}; break;
@@ -202,7 +232,7 @@ static int take(struct loader *l, const struct conf_key *key, void *base,
         if ((strcmp(key->path, "mqtt.username") == 0 && m->username) ||
                 (strcmp(key->path, "mqtt.password") == 0 && m->password))
             return fail(l, s, path, "it stands in mqtt.url too: give it once");
-        return set(l, key, base, s) < 0 ? at(l, s, path) : 0;
+        return set(l, key, base, s) < 0 ? at(l, l->member ? l->member : s, path) : 0;
     }
     if (group && (key->flags & KEY_REQUIRED))
         return fail(l, group, where, "'%s' is missing", name);
@@ -434,7 +464,8 @@ static int read_text(struct loader *l, char **ret_text, size_t *ret_size)
 int conf_load(const char *file, unsigned flags, struct conf **ret, struct err *e)
 {
     struct err own, shown;
-    struct loader l = {file, flags, mem_new(1, sizeof(struct conf)), e ? e : &own};
+    struct loader l = {
+            .file = file, .flags = flags, .c = mem_new(1, sizeof(struct conf)), .e = e ? e : &own};
     config_t config;
     config_init(&config);
     l.c->holders = 1;

@@ -184,6 +184,10 @@ const struct conf_key conf_keys[] = {
     {.path = "cameras.max_face", .type = KEY_INT, .min = 0, .max = 16384,
      .offset = IN_CAMERA(max_face), .fallback = "0",
      .meaning = "Wider faces are not looked at, in pixels; 0: no limit."},
+    {.path = "cameras.zones", .type = KEY_AREAS, .offset = IN_CAMERA(zones),
+     .meaning = "Only faces whose centre lies in one of these polygons count; none: everywhere."},
+    {.path = "cameras.masks", .type = KEY_AREAS, .offset = IN_CAMERA(masks),
+     .meaning = "Faces whose centre lies in one of these polygons are never used."},
 };
 /* clang-format on */
 const size_t conf_keys_count = sizeof(conf_keys) / sizeof(conf_keys[0]);
@@ -327,6 +331,9 @@ void schema_expects(const struct conf_key *key, char *dst, size_t size)
                 key->flags & KEY_OR_NONE ? ", or \"0\" for no bound" : "");
         break;
     case KEY_ENUM: expects_words(key, dst, size); break;
+    case KEY_AREAS:
+        (void)snprintf(dst, size, "a list of polygons, ( \"0,0, 0.5,0, 0.5,1\" )");
+        break;
     case KEY_TYPE_COUNT: dst[0] = '\0'; break;
     }
 }

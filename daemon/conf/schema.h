@@ -27,6 +27,7 @@ enum key_type {
     KEY_DURATION, /* int64_t microseconds, as are min and max */
     KEY_SIZE,     /* int64_t bytes, as are min and max */
     KEY_ENUM,     /* int-sized enum, the index into words */
+    KEY_AREAS,    /* struct polygons: parts of the picture, a list of them */
     KEY_TYPE_COUNT,
 };
 

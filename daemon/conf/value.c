@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "base/when.h"
 #include "conf/address.h"
+#include "conf/area.h"
 #include "flow/settings.h"
 
 #include <errno.h>
@@ -171,6 +172,7 @@ static int set_text(const struct conf_key *key, void *base, const char *text, st
     case KEY_SIZE: return set_number64(key, slot, text, e);
     case KEY_BROKER:
     case KEY_BROKERS: return address_broker(text, slot, e);
+    case KEY_AREAS: return area_add(text, slot, e);
     case KEY_ENUM:
         for (int i = 0; key->words[i]; i++) {
             if (strcmp(key->words[i], text) == 0) {
@@ -285,6 +287,8 @@ bool value_none(const struct conf_key *key, const void *base)
     const struct conf_mqtt *m = place(key, (void *)base);
     if (key->type == KEY_BROKER || key->type == KEY_BROKERS)
         return m->n_brokers == 0 || m->listed != (key->type == KEY_BROKERS);
+    if (key->type == KEY_AREAS)
+        return ((const struct polygons *)place(key, base))->n == 0;
     return is_pointer(key) && !*(char **)place(key, base);
 }
 
@@ -348,6 +352,7 @@ void value_print(const struct conf_key *key, const void *base, FILE *to)
     case KEY_ENUM: print_text(key->words[*(const int *)slot], to); break;
     case KEY_BROKER:
     case KEY_BROKERS: print_brokers(slot, to); break;
+    case KEY_AREAS: area_print(slot, to); break;
     case KEY_SOURCE: print_text(((const struct conf_camera *)base)->url_shown, to); break;
     case KEY_DURATION:
         when_format_duration(text, *(const int64_t *)slot);

@@ -31,7 +31,8 @@ struct value {
     };
 };
 
-/* A text that was there is wiped and freed. 0 or -EINVAL. */
+/* A text that was there is wiped and freed; a broker or a polygon comes to those that are there.
+ * 0 or -EINVAL. */
 int value_set(const struct conf_key *key, void *base, const struct value *v, struct err *e);
 
 /* Puts the table's default in; a computed one is left to the loader. */
@@ -40,7 +41,7 @@ void value_default(const struct conf_key *key, void *base);
 /* Wipes and frees what value_set() allocated. */
 void value_free(const struct conf_key *key, void *base);
 
-/* Is there nothing to print: a string without a value? */
+/* Is there nothing to print: a string without a value, a list without a member? */
 bool value_none(const struct conf_key *key, const void *base);
 
 /* As libconfig reads it, with secrets as "***". */

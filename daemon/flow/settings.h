@@ -1,5 +1,7 @@
 #pragma once
 
+#include "flow/polygon.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +35,8 @@ struct conf_camera {
     bool loop;
     bool enabled;
     int min_face, max_face; /* width in pixels of the full picture; 0: no limit */
+    /* By the centre of a face: where it counts (none: everywhere), and where never. */
+    struct polygons zones, masks;
 };
 
 struct conf_track {

@@ -26,6 +26,7 @@ static const char *const types[KEY_TYPE_COUNT] = {
         [KEY_DURATION] = "duration",
         [KEY_SIZE] = "size",
         [KEY_ENUM] = "word",
+        [KEY_AREAS] = "list of polygons",
 };
 
 static void print_bound(const struct conf_key *key, double bound)

@@ -1,4 +1,4 @@
-/* needs: conf/load conf/value conf/schema conf/address conf/expand conf/text base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 */
+/* needs: conf/load conf/value conf/schema conf/address conf/area conf/expand conf/text base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 flow/polygon */
 #include "conf/schema.h"
 
 #include "base/redact.h"
@@ -173,7 +173,7 @@ static void the_example_shows_every_key(void **state)
                     key->fallback, quote);
         else
             (void)snprintf(line, sizeof(line), "%s = %s\"", schema_name(key),
-                    key->type == KEY_BROKERS ? "( " : "");
+                    key->type == KEY_BROKERS || key->type == KEY_AREAS ? "( " : "");
         if (key->flags & KEY_OWN) {
             assert_non_null(strstr(text, line));
             continue; /* they are shown by the camera at the top */

@@ -1,4 +1,4 @@
-/* needs: conf/dump conf/load conf/value conf/schema conf/address conf/expand conf/text base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 */
+/* needs: conf/dump conf/load conf/value conf/schema conf/address conf/area conf/expand conf/text base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 flow/polygon */
 #include "conf/dump.h"
 
 #include "base/redact.h"
@@ -67,6 +67,7 @@ static void same_value(const struct conf_key *key, const void *a, const void *b)
         }
         break;
     }
+    case KEY_AREAS: assert_true(polygons_same((const void *)pa, (const void *)pb)); break;
     default: {
         const char *sa = *(char *const *)pa, *sb = *(char *const *)pb;
         assert_int_equal(sa == NULL, sb == NULL);
@@ -85,6 +86,20 @@ static void same(const struct conf *a, const struct conf *b)
         for (int k = 0; k < a->n_cameras && strncmp(conf_keys[i].path, "cameras.", 8) == 0; k++)
             same_value(&conf_keys[i], &a->cameras[k], &b->cameras[k]);
     }
+}
+
+static void random_polygons(unsigned *seed, FILE *to)
+{
+    int n = rand_r(seed) % (POLYGONS_MAX + 1);
+    fputs("( ", to);
+    for (int i = 0; i < n; i++) {
+        fputs(i ? ", \"0,0" : "\"0,0", to); /* and on no line with it */
+        for (int k = 2 + rand_r(seed) % (POLYGON_POINTS - 2); k > 0; k--)
+            fprintf(to, ", %.9g,%.4g", rand_r(seed) / (double)RAND_MAX,
+                    k % 2 ? rand_r(seed) / (double)RAND_MAX : k * 1e-5);
+        fputs("\"", to);
+    }
+    fputs(" )", to);
 }
 
 /* A random value within the key's range, as it would be written. */
@@ -116,6 +131,7 @@ static void random_value(const struct conf_key *key, unsigned *seed, int nth, FI
             fputs(", \"mqtt://second\" )", to);
         break;
     case KEY_TOPIC: fputs("\"a/b\"", to); break;
+    case KEY_AREAS: random_polygons(seed, to); break;
     case KEY_LISTEN: fputs("\"[::1]:8080\"", to); break;
     default: fprintf(to, "\"%s\"", texts[(size_t)rand_r(seed) % 6]); break;
     }

@@ -1,4 +1,4 @@
-/* needs: conf/load conf/value conf/schema conf/address conf/expand conf/text base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 */
+/* needs: conf/load conf/value conf/schema conf/address conf/area conf/expand conf/text base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 flow/polygon */
 #include "conf/load.h"
 
 #include "base/redact.h"
@@ -136,6 +136,29 @@ static void values_are_taken(void **state)
     conf_free(c);
 }
 
+/* A camera's own stand in the place of those for all, and an empty list is one. */
+static void zones_and_masks(void **state)
+{
+    (void)state;
+    struct conf *c =
+            load("defaults: { zones = ( \"0,0, 0.5,0, 0.5,1\" );"
+                 "masks = [ \" 0.1 , .2,0.3,0.4 , 1e-2,1 \", \"0,0,1,0,1,1,0,1\" ]; };"
+                 "cameras: ({ name = \"a\"; url = \"x\"; },"
+                 "{ name = \"b\"; url = \"x\"; zones = (); masks = ( \"0,0,0,1,1,0\" ); });",
+                    0);
+    const struct conf_camera *a = &c->cameras[0], *b = &c->cameras[1];
+    assert_int_equal(a->zones.n, 1);
+    assert_int_equal(a->zones.list[0].n, 3);
+    assert_true(a->zones.list[0].point[2].x == 0.5f && a->zones.list[0].point[2].y == 1);
+    assert_int_equal(a->masks.n, 2);
+    assert_true(a->masks.list[0].point[0].y == 0.2f && a->masks.list[0].point[2].x == 0.01f);
+    assert_int_equal(a->masks.list[1].n, 4);
+    assert_int_equal(b->zones.n, 0);
+    assert_int_equal(b->masks.n, 1);
+    assert_true(b->masks.list[0].point[1].y == 1);
+    conf_free(c);
+}
+
 static void environment_names_the_models(void **state)
 {
     (void)state;
@@ -210,6 +233,9 @@ static void the_brokers_url(void **state)
     redact_clear();
 }
 
+/* Ten corners more. */
+#define TEN ",0,.1,0,.2,0,.3,0,.4,0,.5,0,.6,0,.7,0,.8,0,.9,0,1"
+
 static void every_error_is_one_sentence_with_its_place(void **state)
 {
     (void)state;
@@ -240,6 +266,46 @@ static void every_error_is_one_sentence_with_its_place(void **state)
                     ":1: cameras[0].transport: 'tpc' is not one of \"tcp\", \"udp\""},
             {"cameras: ({ name = \"a\"; url = \"x\"; min_face = 40; max_face = 30; });",
                     ":1: cameras[0]: max_face (30) is smaller than min_face (40)"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = \"0,0, 1,0, 1,1\"; });",
+                    ":1: cameras[0].zones: a list of polygons, ( \"0,0, 0.5,0, 0.5,1\" ) is "
+                    "expected, not a single value"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = ( 0, 0, 1 ); });",
+                    ":1: cameras[0].zones: polygon 1: a string, \"0,0, ...\", is expected in the "
+                    "list"},
+            {"defaults: { masks = (\n\"0,0, 1,0, 1,1\",\n\"0,0, 640,0, 1,1\" ); };" CAMERA,
+                    ":3: defaults.masks: polygon 2: 640 is out of range, 0 to 1: corners are "
+                    "relative to the picture"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = ( \"0,0, 1,-0.1, 1,1\" ); });",
+                    ":1: cameras[0].zones: polygon 1: -0.1 is out of range, 0 to 1: corners are "
+                    "relative to the picture"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = ( \"0,0, 1,zero, 1,1\" ); });",
+                    ":1: cameras[0].zones: polygon 1: 'zero' is not a number, 0 to 1"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = ( \"0,0, 1,nan, 1,1\" ); });",
+                    ":1: cameras[0].zones: polygon 1: 'nan' is not a number, 0 to 1"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = ( \"0 0, 1 0, 1 1\" ); });",
+                    ":1: cameras[0].zones: polygon 1: '0 0' is not a number, 0 to 1"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = ( \"0,0, 1,0, 1,1,\" ); });",
+                    ":1: cameras[0].zones: polygon 1: '' is not a number, 0 to 1"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = ( \"\" ); });",
+                    ":1: cameras[0].zones: polygon 1: '' is not a number, 0 to 1"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = ( \"0,0, 1,0, 1\" ); });",
+                    ":1: cameras[0].zones: polygon 1: 5 numbers do not make a polygon: x and y of "
+                    "each corner, 3 to 32 corners"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = ( \"0,0, 1,1\" ); });",
+                    ":1: cameras[0].zones: polygon 1: 4 numbers do not make a polygon: x and y of "
+                    "each corner, 3 to 32 corners"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = ( \"0,0" TEN TEN TEN
+             ",1,1,1,0\" ); });",
+                    ":1: cameras[0].zones: polygon 1: 66 numbers do not make a polygon: x and y of "
+                    "each corner, 3 to 32 corners"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; zones = ( \"0,0, .5,.5, 1,1\" ); });",
+                    ":1: cameras[0].zones: polygon 1: its corners lie on one line: there is "
+                    "nothing "
+                    "within"},
+            {"cameras: ({ name = \"a\"; url = \"x\"; masks = ( \"\", \"\", \"\", \"\", \"\", \"\", "
+             "\"\", \"\", "
+             "\"\", \"\", \"\", \"\", \"\", \"\", \"\", \"\", \"\" ); });",
+                    ":1: cameras[0].masks: 17 polygons are too many, at most 16 are allowed"},
             {"cameras: (\n{ name = \"a\"; });", ":2: cameras[0]: 'url' is missing"},
             {"cameras: (\n{ url = \"a\"; });", ":2: cameras[0]: 'name' is missing"},
             {"cameras: ({ name = \"Front Door\"; url = \"x\"; });",
@@ -481,6 +547,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(defaults_are_filled_in),
             cmocka_unit_test(values_are_taken),
+            cmocka_unit_test(zones_and_masks),
             cmocka_unit_test(environment_names_the_models),
             cmocka_unit_test(several_brokers),
             cmocka_unit_test(the_brokers_url),
