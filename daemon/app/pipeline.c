@@ -8,7 +8,9 @@
 #include "base/mono.h"
 #include "base/thread.h"
 #include "emit/emitter.h"
+#include "flow/box.h"
 #include "flow/frame.h"
+#include "flow/polygon.h"
 #include "flow/queue.h"
 #include "flow/scale.h"
 #include "flow/slot.h"
@@ -131,13 +133,23 @@ static void conclude(struct lane *l, struct worker *w, const struct frame *f, in
     }
 }
 
-/* Puts the faces that the configuration does not want behind all others; how many those are. */
-static int wanted_sizes(const struct conf_camera *conf, struct face *faces, int n)
+/* Is this where the configuration wants to look? */
+static bool wanted_place(const struct lane *l, const struct box *box)
 {
+    const struct conf_camera *conf = l->conf;
+    struct point at = box_place(box, l->width, l->height);
+    return !polygons_hold(&conf->masks, at) && (!conf->zones.n || polygons_hold(&conf->zones, at));
+}
+
+/* Puts the faces that the configuration does not want behind all others; how many it does want. */
+static int wanted_faces(const struct lane *l, struct face *faces, int n)
+{
+    const struct conf_camera *conf = l->conf;
     int left = 0;
     for (int i = 0; i < n; i++) {
         float width = faces[i].box.w;
-        if (width < (float)conf->min_face || (conf->max_face && width > (float)conf->max_face))
+        if (width < (float)conf->min_face || (conf->max_face && width > (float)conf->max_face) ||
+                !wanted_place(l, &faces[i].box))
             continue;
         struct face wanted = faces[i];
         faces[i] = faces[left];
@@ -176,7 +188,7 @@ static bool look(struct lane *l, struct worker *w, const struct frame *f)
         return false;
     }
     w->n_found = n;
-    n = wanted_sizes(l->conf, w->found, n);
+    n = wanted_faces(l, w->found, n);
     atomic_fetch_add(&p->detect_us, mono_us() - begin);
     atomic_fetch_add(&p->looks, 1);
     atomic_fetch_add(&p->faces, (unsigned)n);
@@ -199,7 +211,9 @@ static void show(struct lane *l, struct worker *w, struct frame *f)
         const struct sighting *s = &w->sightings.list[i];
         struct portrait *p = &w->portraits[n];
         *p = (struct portrait){.box = s->face.box};
-        p->person = emitter_answers(l->emitter, s->track, &p->answers);
+        /* Where somebody is only expected, in a mask, nothing is told either. */
+        p->person =
+                emitter_answers(l->emitter, s->track, &p->answers) && wanted_place(l, &s->face.box);
         n += s->state != TRACK_GONE;
     }
     for (int i = 0; i < w->n_found; i++)

@@ -42,6 +42,12 @@ static float share(float at, int of)
     return part > 0 ? fminf(part, 1) : 0;
 }
 
+struct point box_place(const struct box *b, int width, int height)
+{
+    struct point c = box_centre(b);
+    return (struct point){share(c.x, width), share(c.y, height)};
+}
+
 struct box box_relative(const struct box *b, int width, int height)
 {
     struct box r = {.x = share(b->x, width), .y = share(b->y, height)};

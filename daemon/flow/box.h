@@ -18,6 +18,9 @@ float box_cover(const struct box *a, const struct box *b);
 
 struct point box_centre(const struct box *b);
 
+/* Where its centre is in a picture of this size, 0 to 1; beyond the edge the nearest point. */
+struct point box_place(const struct box *b, int width, int height);
+
 /* The part of it that lies inside a picture of this size, relative to that: 0 to 1. */
 struct box box_relative(const struct box *b, int width, int height);
 

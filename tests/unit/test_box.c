@@ -72,6 +72,16 @@ static void the_centre_is_in_the_middle(void **state)
     assert_float_equal(box_centre(&b).y, 23, 1e-6);
 }
 
+static void its_place_is_in_the_picture(void **state)
+{
+    (void)state;
+    struct box b = {10, 20, 4, 6}, beyond = {-30, 95, 20, 40};
+    struct point at = box_place(&b, 48, 92), edge = box_place(&beyond, 48, 92);
+    assert_float_equal(at.x, 0.25, 1e-6);
+    assert_float_equal(at.y, 0.25, 1e-6);
+    assert_true(edge.x == 0 && edge.y == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -80,6 +90,7 @@ int main(void)
             cmocka_unit_test(measures_are_symmetric_and_bounded),
             cmocka_unit_test(what_cannot_be_reckoned_with_is_not_sane),
             cmocka_unit_test(the_centre_is_in_the_middle),
+            cmocka_unit_test(its_place_is_in_the_picture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

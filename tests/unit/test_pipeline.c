@@ -1,4 +1,4 @@
-/* needs: app/pipeline app/models app/pool track/tracker track/assign track/motion flow/box emit/emitter emit/votes flow/slot flow/queue flow/event flow/face flow/age base/err base/log base/mem base/mono base/redact base/stop base/thread base/url base/uuid base/when fake:vision fake:frame fake:camera fake:bus fake:album */
+/* needs: app/pipeline app/models app/pool track/tracker track/assign track/motion flow/box flow/polygon emit/emitter emit/votes flow/slot flow/queue flow/event flow/face flow/age base/err base/log base/mem base/mono base/redact base/stop base/thread base/url base/uuid base/when fake:vision fake:frame fake:camera fake:bus fake:album */
 #include "app/pipeline.h"
 
 #include "../fakes/fake_bus.h"
@@ -395,6 +395,38 @@ static void only_faces_of_the_wanted_size(void **state)
     end(&r);
 }
 
+/* By the centre of a face; a mask wins over a zone. */
+static void only_faces_of_the_wanted_place(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    const struct polygon left = {4, {{0, 0}, {0.5f, 0}, {0.5f, 1}, {0, 1}}};
+    const struct polygon corner = {4, {{0, 0}, {0.2f, 0}, {0.2f, 1}, {0, 1}}};
+    r.cameras_conf[0].zones = (struct polygons){1, {left}};
+    r.cameras_conf[0].masks = (struct polygons){1, {corner}};
+    r.cameras_conf[1].masks = (struct polygons){1, {left}};
+    begin(&r);
+    /* in zone and mask; in the zone; half in it, but not with the centre; beside it */
+    const struct face faces[] = {
+            face_at(20, 20, 60), face_at(200, 20, 60), face_at(300, 200, 60), face_at(500, 20, 60)};
+    for (int lane = 0; lane < 2; lane++) {
+        for (int i = 1; i <= 5; i++) {
+            struct frame *f = fake_frame_new(i * PICTURE_US, faces, 4);
+            fake_frame_mark(f, lane, i);
+            slot_put_wait(lane_slot(r.lanes[lane]), f);
+        }
+    }
+    stop(&r);
+    learn_all(&r);
+    assert_int_equal(records(&r, 0), 1);
+    assert_int_equal(records(&r, 1), 2);
+    struct lane_stats s;
+    lane_stats(r.lanes[0], &s);
+    assert_int_equal(s.faces, 5); /* what is not wanted is not even counted */
+    end(&r);
+}
+
 /* ------------------------------------------------------------- what can go wrong --- */
 
 /* Nobody is in view of a camera that does not see, but its people may well be there still. */
@@ -672,6 +704,7 @@ int main(void)
             cmocka_unit_test(the_newest_picture_is_looked_at),
             cmocka_unit_test(a_mark_ends_with_its_reason),
             cmocka_unit_test(only_faces_of_the_wanted_size),
+            cmocka_unit_test(only_faces_of_the_wanted_place),
             cmocka_unit_test(offline_counts_nobody),
             cmocka_unit_test(a_dead_camera_loses_its_people),
             cmocka_unit_test(a_picture_that_cannot_be_looked_at),
