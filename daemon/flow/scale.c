@@ -167,18 +167,43 @@ static int convert(struct scaler *s, const struct recipe *r, const uint8_t *cons
     return 0;
 }
 
-/* The whole picture as sw x sh into the upper left corner of w x h. */
-static int whole(struct scaler *s, const AVFrame *p, int sw, int sh, int w, int h, uint8_t *bgr)
+/* Columns [x0, x1) and rows [y0, y1) of a picture, as rows of BGR that start at x0 and y0. */
+struct part {
+    int x0, y0, x1, y1;
+    const uint8_t *rows;
+    int stride;
+};
+
+/* Where the planes of a picture of this format have the pixel at x, y. */
+static void planes_at(
+        const AVFrame *p, enum AVPixelFormat format, int x, int y, const uint8_t *ret_data[4])
 {
-    const uint8_t *rows = p->data[0];
+    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(format);
+    for (int i = 0; i < 4 && p->data[i]; i++) {
+        bool palette = i == 1 && (d->flags & AV_PIX_FMT_FLAG_PAL);
+        int across = palette ? 0 : av_image_get_linesize(format, x, i);
+        int down = palette ? 0 : y;
+        if (i == 1 || i == 2)
+            down >>= d->log2_chroma_h;
+        ret_data[i] = p->data[i] + (ptrdiff_t)down * p->linesize[i] + across;
+    }
+}
+
+/* A part as sw x sh into the upper left corner of w x h. */
+static int fit(struct scaler *s, const AVFrame *p, const struct part *part, int sw, int sh, int w,
+        int h, uint8_t *bgr)
+{
+    struct recipe r = recipe_of(p);
+    r.from_w = part->x1 - part->x0;
+    r.from_h = part->y1 - part->y0;
+    r.to_w = sw;
+    r.to_h = sh;
+    const uint8_t *data[4] = {NULL};
+    planes_at(p, r.format, part->x0, part->y0, data);
+    const uint8_t *rows = data[0];
     int stride = p->linesize[0];
-    if (p->format != AV_PIX_FMT_BGR24 || sw != p->width || sh != p->height) {
-        struct recipe r = recipe_of(p);
-        r.from_w = p->width;
-        r.from_h = p->height;
-        r.to_w = sw;
-        r.to_h = sh;
-        int rc = convert(s, &r, (const uint8_t *const *)p->data, p->linesize, &rows, &stride);
+    if (p->format != AV_PIX_FMT_BGR24 || sw != r.from_w || sh != r.from_h) {
+        int rc = convert(s, &r, data, p->linesize, &rows, &stride);
         if (rc < 0)
             return rc;
     }
@@ -191,35 +216,49 @@ static int whole(struct scaler *s, const AVFrame *p, int sw, int sh, int w, int 
     return 0;
 }
 
+static int letterbox(struct scaler *s, const AVFrame *p, const struct part *part, int w, int h,
+        uint8_t *bgr, float *ret_scale)
+{
+    float part_w = (float)(part->x1 - part->x0), part_h = (float)(part->y1 - part->y0);
+    float scale = fminf(1, fminf((float)w / part_w, (float)h / part_h));
+    int sw = FFMIN(w, FFMAX(1, (int)lrintf(part_w * scale)));
+    int sh = FFMIN(h, FFMAX(1, (int)lrintf(part_h * scale)));
+    int rc = fit(s, p, part, sw, sh, w, h, bgr);
+    if (rc == 0)
+        *ret_scale = scale;
+    return rc;
+}
+
 int scale_letterbox(
         struct scaler *s, const struct frame *f, int w, int h, uint8_t *bgr, float *ret_scale)
+{
+    const AVFrame *p = frame_picture(f);
+    struct part all = {.x1 = p->width, .y1 = p->height};
+    int rc = check(p, w, h);
+    return rc < 0 ? rc : letterbox(s, p, &all, w, h, bgr, ret_scale);
+}
+
+int scale_part(struct scaler *s, const struct frame *f, int x, int y, int part_w, int part_h, int w,
+        int h, uint8_t *bgr, float *ret_scale)
 {
     const AVFrame *p = frame_picture(f);
     int rc = check(p, w, h);
     if (rc < 0)
         return rc;
-    float scale = fminf(1, fminf((float)w / (float)p->width, (float)h / (float)p->height));
-    int sw = FFMIN(w, FFMAX(1, (int)lrintf((float)p->width * scale)));
-    int sh = FFMIN(h, FFMAX(1, (int)lrintf((float)p->height * scale)));
-    rc = whole(s, p, sw, sh, w, h, bgr);
-    if (rc == 0)
-        *ret_scale = scale;
-    return rc;
+    if (x < 0 || y < 0 || x % SCALE_STEP_X || y % SCALE_STEP_Y || part_w < 1 || part_h < 1 ||
+            part_w > p->width - x || part_h > p->height - y)
+        return -EINVAL;
+    struct part part = {.x0 = x, .y0 = y, .x1 = x + part_w, .y1 = y + part_h};
+    return letterbox(s, p, &part, w, h, bgr, ret_scale);
 }
 
 int scale_squeeze(struct scaler *s, const struct frame *f, int w, int h, uint8_t *bgr)
 {
     const AVFrame *p = frame_picture(f);
     int rc = check(p, w, h);
-    return rc < 0 ? rc : whole(s, p, w, h, w, h, bgr);
+    struct part all = {.x1 = p->width, .y1 = p->height};
+    return rc < 0 ? rc : fit(s, p, &all, w, h, w, h, bgr);
 }
-
-/* Columns [x0, x1) and rows [y0, y1) of a picture, as rows of BGR that start at x0 and y0. */
-struct part {
-    int x0, y0, x1, y1;
-    const uint8_t *rows;
-    int stride;
-};
 
 static int convert_part(struct scaler *s, const AVFrame *p, struct part *part)
 {
@@ -229,7 +268,6 @@ static int convert_part(struct scaler *s, const AVFrame *p, struct part *part)
         return 0;
     }
     struct recipe r = recipe_of(p);
-    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(r.format);
     part->x0 -= part->x0 % ALIGN;
     part->y0 -= part->y0 % ALIGN;
     part->x1 = FFMIN(p->width, FFALIGN(part->x1, ALIGN));
@@ -237,14 +275,7 @@ static int convert_part(struct scaler *s, const AVFrame *p, struct part *part)
     r.from_w = r.to_w = part->x1 - part->x0;
     r.from_h = r.to_h = part->y1 - part->y0;
     const uint8_t *data[4] = {NULL};
-    for (int i = 0; i < 4 && p->data[i]; i++) {
-        bool palette = i == 1 && (d->flags & AV_PIX_FMT_FLAG_PAL);
-        int across = palette ? 0 : av_image_get_linesize(r.format, part->x0, i);
-        int down = palette ? 0 : part->y0;
-        if (i == 1 || i == 2)
-            down >>= d->log2_chroma_h;
-        data[i] = p->data[i] + (ptrdiff_t)down * p->linesize[i] + across;
-    }
+    planes_at(p, r.format, part->x0, part->y0, data);
     return convert(s, &r, data, p->linesize, &part->rows, &part->stride);
 }
 

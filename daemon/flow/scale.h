@@ -31,6 +31,18 @@ void scaler_free(struct scaler *s);
 int scale_letterbox(
         struct scaler *s, const struct frame *f, int w, int h, uint8_t *bgr, float *ret_scale);
 
+/* Where a rectangle for scale_part() may begin: so that every plane begins at a whole sample, on 16
+ * bytes with all but the rarest chroma. */
+#define SCALE_STEP_X 32
+#define SCALE_STEP_Y 4
+
+/*
+ * The same of the rectangle at x, y of the picture, part_w x part_h, which lies within it. Where its
+ * edges are not the picture's, no pixel from beyond them comes in.
+ */
+int scale_part(struct scaler *s, const struct frame *f, int x, int y, int part_w, int part_h, int w,
+        int h, uint8_t *bgr, float *ret_scale);
+
 /* The whole picture stretched to w x h. */
 int scale_squeeze(struct scaler *s, const struct frame *f, int w, int h, uint8_t *bgr);
 

@@ -185,6 +185,68 @@ static void letterbox_keeps_proportions_and_never_enlarges(void **state)
     }
 }
 
+/*
+ * A part has the colours of the whole picture scaled alike, in every format; beyond its edge is
+ * another colour, of which nothing comes in.
+ */
+static void a_part_is_scaled_alone(void **state)
+{
+    struct scaler *s = *state;
+    static const enum AVPixelFormat formats[] = {AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P,
+            AV_PIX_FMT_NV12, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUV444P, AV_PIX_FMT_YUV411P,
+            AV_PIX_FMT_GRAY8};
+    const int w = 333, h = 247, x = 96, y = 52, pw = 160, ph = 121;
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        AVFrame *p = av_frame_alloc();
+        p->format = formats[i];
+        p->width = w;
+        p->height = h;
+        assert_int_equal(av_frame_get_buffer(p, 0), 0);
+        const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(formats[i]);
+        for (int c = 0; c < d->nb_components; c++) { /* dark around; within, a slope of grey */
+            int sx = c ? d->log2_chroma_w : 0, sy = c ? d->log2_chroma_h : 0;
+            for (int v = 0; v < -((-h) >> sy); v++) {
+                for (int u = 0; u < -((-w) >> sx); u++) {
+                    bool in = u >= x >> sx && u < -(-(x + pw) >> sx) && v >= y >> sy &&
+                              v < -(-(y + ph) >> sy);
+                    int grey = c ? 128 : 100 + (u - x + v - y) / 4;
+                    p->data[d->comp[c].plane][v * p->linesize[d->comp[c].plane] +
+                                              u * d->comp[c].step + d->comp[c].offset] =
+                            (uint8_t)(in  ? grey
+                                      : c ? 200
+                                          : 16);
+                }
+            }
+        }
+        struct frame *f = frame_new(p, 0, 0);
+        av_frame_free(&p);
+        uint8_t out[64 * 96 * 3];
+        float scale = 0;
+        assert_int_equal(scale_part(s, f, x, y, pw, ph, 96, 64, out, &scale), 0);
+        assert_float_equal(scale, 64 / 121.0, 1e-6);
+        int full = formats[i] == AV_PIX_FMT_YUVJ420P || formats[i] == AV_PIX_FMT_YUVJ422P ||
+                   formats[i] == AV_PIX_FMT_GRAY8;
+        for (int v = 0; v < 64; v++) {
+            for (int u = 0; u < 96; u++) {
+                double grey = 100 + (u + v + 1) / (double)scale / 4;
+                grey = full ? grey : (grey - 16) * 255 / 219;
+                bool in = u < 85; /* 160 times the scale; behind it is black */
+                for (int c = 0; c < 3; c++)
+                    assert_in_range(
+                            out[3 * (96 * v + u) + c], in ? grey - 7 : 0, in ? grey + 7 : 0);
+            }
+        }
+        static const int bad[][4] = {{1, 0, 8, 8}, {0, 2, 8, 8}, {-32, 0, 8, 8}, {0, -4, 8, 8},
+                {320, 0, 14, 8}, {0, 244, 8, 4}, {0, 0, 0, 8}, {0, 0, 8, INT32_MAX},
+                {352, 0, 8, 8}};
+        for (size_t k = 0; k < sizeof(bad) / sizeof(bad[0]); k++)
+            assert_int_equal(scale_part(s, f, bad[k][0], bad[k][1], bad[k][2], bad[k][3], 96, 64,
+                                     out, &scale),
+                    -EINVAL);
+        frame_unref(f);
+    }
+}
+
 static void absurd_sizes_are_errors(void **state)
 {
     struct scaler *s = *state;
@@ -253,6 +315,7 @@ int main(void)
             cmocka_unit_test(crop_is_the_same_part_in_every_format),
             cmocka_unit_test(range_and_matrix_are_the_frames),
             cmocka_unit_test(letterbox_keeps_proportions_and_never_enlarges),
+            cmocka_unit_test(a_part_is_scaled_alone),
             cmocka_unit_test(absurd_sizes_are_errors),
             cmocka_unit_test(many_sizes_do_not_mix),
     };
