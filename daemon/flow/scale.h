@@ -37,8 +37,8 @@ int scale_letterbox(
 #define SCALE_STEP_Y 4
 
 /*
- * The same of the rectangle at x, y of the picture, part_w x part_h, which lies within it. Where its
- * edges are not the picture's, no pixel from beyond them comes in.
+ * The same of the rectangle at x, y of the picture, part_w x part_h, which lies within it. No pixel
+ * from beyond its edges comes in.
  */
 int scale_part(struct scaler *s, const struct frame *f, int x, int y, int part_w, int part_h, int w,
         int h, uint8_t *bgr, float *ret_scale);

@@ -157,6 +157,8 @@ static void read_detector(struct fields *r, json_t *root, struct card *c)
     c->start_eyes = (float)fields_number(r, root, "start_eyes", 0, 1);
     c->keep_score = (float)fields_number(r, root, "keep_score", 0.01, 1);
     c->overlap = (float)fields_number(r, root, "overlap", 0, 1);
+    if (json_object_get(root, "min_width"))
+        c->min_width = (float)fields_number(r, root, "min_width", 1, 1000);
     if (c->keep_score > c->start_score)
         fields_bad(r, "keep_score", "must not be above start_score");
 }
@@ -219,7 +221,7 @@ static const char *const common_keys = "name kind engine about source files lice
 static const char *own_keys(const struct card *c)
 {
     if (c->kind == CARD_DETECTOR)
-        return "input start_score start_eyes keep_score overlap";
+        return "input start_score start_eyes keep_score min_width overlap";
     return is_combined(c) ? "views ages" : "input crop outputs ages age_error gender_measured";
 }
 

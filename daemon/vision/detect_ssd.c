@@ -36,6 +36,11 @@ static void *ssd_open(const struct card *card, struct err *e)
                 card->path);
         return NULL;
     }
+    if (card->min_width > 0) {
+        (void)err_set(e, -EINVAL,
+                "%s: this engine looks at a picture as a whole: take 'min_width' away", card->path);
+        return NULL;
+    }
     struct ssd *s = mem_new(1, sizeof(*s));
     s->keep = card->keep_score;
     s->prep = (struct dnn_prep){.width = card->input.width,
@@ -53,8 +58,9 @@ static void *ssd_open(const struct card *card, struct err *e)
 }
 
 static int ssd_run(void *engine, struct scaler *scaler, const struct frame *f,
-        struct face **ret_faces, int *ret_n, struct err *e)
+        const struct detect_part *part, struct face **ret_faces, int *ret_n, struct err *e)
 {
+    (void)part; /* never one: see ssd_open() */
     struct ssd *s = engine;
     int rc = scale_squeeze(scaler, f, s->prep.width, s->prep.height, s->bgr);
     if (rc < 0)

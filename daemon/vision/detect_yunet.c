@@ -119,17 +119,33 @@ static int take_maps(const struct dnn_output out[OUTPUTS], struct yunet_size siz
     return 0;
 }
 
-static int yunet_run(void *engine, struct scaler *s, const struct frame *f, struct face **ret_faces,
-        int *ret_n, struct err *e)
+/* From where the part begins to where the picture does. */
+static void move(struct face *faces, int n, float x, float y)
+{
+    for (int i = 0; i < n; i++) {
+        faces[i].box.x += x;
+        faces[i].box.y += y;
+        for (int j = 0; j < LANDMARK_COUNT; j++) {
+            faces[i].mark[j].x += x;
+            faces[i].mark[j].y += y;
+        }
+    }
+}
+
+static int yunet_run(void *engine, struct scaler *s, const struct frame *f,
+        const struct detect_part *part, struct face **ret_faces, int *ret_n, struct err *e)
 {
     struct yunet *y = engine;
-    int w = frame_width(f), h = frame_height(f);
+    int w = part ? part->w : frame_width(f), h = part ? part->h : frame_height(f);
     if (w < 1 || h < 1)
         return err_set(e, -EINVAL, "a picture without pixels");
-    struct yunet_size size = yunet_size(w, h, y->max_side);
+    struct yunet_size size =
+            part ? yunet_size_at(w, h, part->scale) : yunet_size(w, h, y->max_side);
     float scale;
     int rc = make_room(y, size);
-    if (rc == 0)
+    if (rc == 0 && part)
+        rc = scale_part(s, f, part->x, part->y, w, h, size.w, size.h, y->bgr, &scale);
+    else if (rc == 0)
         rc = scale_letterbox(s, f, size.w, size.h, y->bgr, &scale);
     if (rc < 0)
         return err_set(e, rc, "cannot scale a picture of %dx%d", w, h);
@@ -145,6 +161,8 @@ static int yunet_run(void *engine, struct scaler *s, const struct frame *f, stru
         return rc;
     *ret_n = yunet_decode(maps, size, w, h, scale, y->keep, y->faces);
     *ret_faces = y->faces;
+    if (part)
+        move(y->faces, *ret_n, (float)part->x, (float)part->y);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "vision/card.h"
 #include "vision/detect.h"
 #include "vision/nms.h"
+#include "vision/tiles.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ struct detector {
     void *engine;
     struct scaler *scaler;
     float overlap;
+    struct face *whole, *cut; /* of all tiles, FACES_MAX each; made with the first */
 };
 
 static const struct detect_engine *const engines[] = {&detect_yunet, &detect_ssd};
@@ -29,7 +31,7 @@ static int warm(struct detector *d, struct err *e)
         return err_set(e, -ENOMEM, "not enough memory for a picture");
     struct face *faces;
     int n;
-    int rc = d->kind->run(d->engine, d->scaler, f, &faces, &n, e);
+    int rc = d->kind->run(d->engine, d->scaler, f, NULL, &faces, &n, e);
     frame_unref(f);
     return rc;
 }
@@ -69,6 +71,8 @@ void detector_close(struct detector *d)
     if (d->engine)
         d->kind->close(d->engine);
     scaler_free(d->scaler);
+    free(d->whole);
+    free(d->cut);
     free(d);
 }
 
@@ -77,11 +81,61 @@ int detector_run(
 {
     struct face *found;
     int n;
-    int rc = d->kind->run(d->engine, d->scaler, f, &found, &n, NULL);
+    int rc = d->kind->run(d->engine, d->scaler, f, NULL, &found, &n, NULL);
     if (rc < 0)
         return rc;
     n = nms(found, n, d->overlap, FACES_MAX);
     memcpy(faces, found, (size_t)n * sizeof(*faces));
+    *ret_n = n;
+    return 0;
+}
+
+static int make_room(struct detector *d)
+{
+    size_t most = (size_t)(1 + TILES_MAX) * FACES_MAX;
+    if (!d->whole)
+        d->whole = malloc(most * sizeof(*d->whole));
+    if (!d->cut)
+        d->cut = malloc(most * sizeof(*d->cut));
+    return d->whole && d->cut ? 0 : -ENOMEM;
+}
+
+/* Adds its faces to those that are whole, or to those that may go on beyond its edge. */
+static int look_at_tile(struct detector *d, const struct frame *f, const struct tiles *tiles,
+        const struct tile *t, int *n, int *n_cut)
+{
+    struct detect_part part = {t->x, t->y, t->w, t->h, tiles->scale};
+    struct face *found;
+    int k;
+    int rc = d->kind->run(d->engine, d->scaler, f, &part, &found, &k, NULL);
+    if (rc < 0)
+        return rc;
+    k = nms(found, k, d->overlap, FACES_MAX);
+    for (int i = 0; i < k; i++) {
+        if (tiles_cut(tiles, t, frame_width(f), frame_height(f), &found[i].box))
+            d->cut[(*n_cut)++] = found[i];
+        else
+            d->whole[(*n)++] = found[i];
+    }
+    return 0;
+}
+
+int detector_scan(struct detector *d, const struct frame *f, const struct tiles *tiles,
+        struct face faces[FACES_MAX], int *ret_n)
+{
+    int n = 0, n_cut = 0;
+    if (tiles->n == 0)
+        return detector_run(d, f, faces, ret_n);
+    int rc = make_room(d);
+    if (rc == 0)
+        rc = detector_run(d, f, d->whole, &n);
+    for (int i = 0; rc == 0 && i < tiles->n; i++)
+        rc = look_at_tile(d, f, tiles, &tiles->list[i], &n, &n_cut);
+    if (rc < 0)
+        return rc;
+    n = nms(d->whole, n, d->overlap, FACES_MAX);
+    n = nms_cut(d->whole, n, d->cut, n_cut, FACES_MAX);
+    memcpy(faces, d->whole, (size_t)n * sizeof(*faces));
     *ret_n = n;
     return 0;
 }

@@ -5,6 +5,7 @@
 
 struct card;
 struct frame;
+struct tiles;
 
 /*
  * Finds the faces in a picture, with the engine that the model card names.
@@ -25,3 +26,8 @@ void detector_close(struct detector *d); /* NULL is fine */
  */
 int detector_run(
         struct detector *d, const struct frame *f, struct face faces[FACES_MAX], int *ret_n);
+
+/* The same, looking at each of the tiles as well, which were planned for pictures of this size and
+ * the detector's card. */
+int detector_scan(struct detector *d, const struct frame *f, const struct tiles *tiles,
+        struct face faces[FACES_MAX], int *ret_n);

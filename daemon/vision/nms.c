@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define COVERED 0.5f
+
 static int surer_first(const void *pa, const void *pb)
 {
     const struct face *a = pa, *b = pb;
@@ -22,4 +24,18 @@ int nms(struct face *faces, int n, float limit, int max)
             faces[kept++] = faces[i];
     }
     return kept;
+}
+
+int nms_cut(struct face *faces, int n, struct face *cut, int n_cut, int max)
+{
+    qsort(cut, (size_t)n_cut, sizeof(*cut), surer_first);
+    for (int i = 0; i < n_cut && n < max; i++) {
+        int j = 0;
+        while (j < n && box_cover(&faces[j].box, &cut[i].box) < COVERED)
+            j++;
+        if (j == n)
+            faces[n++] = cut[i];
+    }
+    qsort(faces, (size_t)n, sizeof(*faces), surer_first);
+    return n;
 }

@@ -9,11 +9,15 @@ static int up_to_32(float v)
     return n < 32 ? 32 : n;
 }
 
+struct yunet_size yunet_size_at(int width, int height, float scale)
+{
+    return (struct yunet_size){up_to_32((float)width * scale), up_to_32((float)height * scale)};
+}
+
 struct yunet_size yunet_size(int width, int height, int max_side)
 {
     int longer = width > height ? width : height;
-    float scale = fminf(1, (float)max_side / (float)longer);
-    return (struct yunet_size){up_to_32((float)width * scale), up_to_32((float)height * scale)};
+    return yunet_size_at(width, height, fminf(1, (float)max_side / (float)longer));
 }
 
 size_t yunet_cells(struct yunet_size size)

@@ -18,6 +18,9 @@ struct yunet_size {
 /* The input for a picture: its own size and proportions, its longer side at most max_side. */
 struct yunet_size yunet_size(int width, int height, int max_side);
 
+/* The same of a part that is looked at at this scale. */
+struct yunet_size yunet_size_at(int width, int height, float scale);
+
 /* The outputs for one stride S: (w / S) * (h / S) cells, row by row. */
 struct yunet_map {
     const float *cls, *obj; /* one per cell */

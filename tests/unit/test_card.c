@@ -198,6 +198,7 @@ static void faults_are_named(void **state)
             {detector, "{\"start_score\": 1.5}", "'start_score'", "0.01 to 1"},
             {detector, "{\"start_score\": \"high\"}", "'start_score'", "number"},
             {detector, "{\"keep_score\": 0.9}", "'keep_score'", "start_score"},
+            {detector, "{\"min_width\": 0}", "'min_width'", "1 to 1000"},
             {detector, "{\"files\": []}", "'files'", "list of 1 to"},
             {detector, "{\"files\": [7]}", "'files'", "objects"},
             {detector,

@@ -1,8 +1,9 @@
-/* needs: vision/detector vision/detect_yunet vision/detect_ssd vision/yunet vision/ssd vision/nms vision/card vision/fields vision/dnn_opencv flow/scale flow/frame base/err base/mem base/sha256 flow/box */
+/* needs: vision/detector vision/detect_yunet vision/detect_ssd vision/yunet vision/ssd vision/nms vision/tiles vision/card vision/fields vision/dnn_opencv flow/scale flow/frame base/err base/mem base/sha256 flow/box */
 #include "base/err.h"
 #include "flow/frame.h"
 #include "vision/card.h"
 #include "vision/detector.h"
+#include "vision/tiles.h"
 
 #include <libavutil/frame.h>
 #include <setjmp.h>
@@ -96,6 +97,37 @@ static void ssd_looks_at_any_size(void **state)
     any_size_is_looked_at("ssd");
 }
 
+/* Every tile of any size and the whole: nobody is in a grey wall, and noise does no harm. */
+static void tiles_are_looked_at(void **state)
+{
+    (void)state;
+    struct card *c;
+    struct detector *d = open_named("yunet", &c);
+    static const int sizes[][2] = {{1920, 1080}, {333, 1001}, {1280, 720}, {2001, 777}};
+    for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
+        const int *size = sizes[i / 2];
+        struct tiles_wish wish = {
+                size[0], size[1], c->input.max_side, c->min_width, 16, {0, 0, 1, 1}};
+        struct tiles tiles;
+        tiles_plan(&wish, &tiles);
+        struct frame *f = yuv(size[0], size[1], i % 2 ? 7 : 0);
+        struct face faces[FACES_MAX];
+        int n = -1;
+        assert_int_equal(detector_scan(d, f, &tiles, faces, &n), 0);
+        assert_in_range(n, 0, i % 2 ? FACES_MAX : 0);
+        for (int k = 1; k < n; k++)
+            assert_true(faces[k - 1].score >= faces[k].score);
+        if (tiles.n && size[0] > 1000) { /* planned for another size: an error, and no more */
+            struct frame *small = yuv(200, 200, 0);
+            assert_true(detector_scan(d, small, &tiles, faces, &n) < 0);
+            frame_unref(small);
+        }
+        frame_unref(f);
+    }
+    detector_close(d);
+    card_free(c);
+}
+
 static void a_wrong_card_is_refused(void **state)
 {
     (void)state;
@@ -122,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(yunet_looks_at_any_size),
             cmocka_unit_test(ssd_looks_at_any_size),
+            cmocka_unit_test(tiles_are_looked_at),
             cmocka_unit_test(a_wrong_card_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
