@@ -18,6 +18,7 @@
 #include "track/tracker.h"
 #include "vision/attrs.h"
 #include "vision/detector.h"
+#include "vision/tiles.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -40,6 +41,7 @@ struct lane {
     struct emitter *emitter;
     struct album *album;    /* NULL: no pictures are kept */
     int width, height;      /* of the last picture */
+    struct tiles tiles;     /* for pictures of that size */
     int64_t time_us;        /* its time by the track clock */
     int64_t looked_us;      /* and when that was, by mono_us(); 0: never */
     int64_t wall_offset_us; /* wall time minus track clock */
@@ -167,20 +169,50 @@ static int64_t track_time(const struct lane *l)
     return camera_is_file(l->camera) ? l->time_us : l->time_us + (mono_us() - l->looked_us);
 }
 
+/* How pictures of this size are cut up; what that finds and costs is told. */
+static void plan_tiles(struct lane *l)
+{
+    const struct conf_camera *conf = l->conf;
+    const struct card *card = l->pipeline->models.detector;
+    struct tiles_wish wish = {l->width, l->height, card->input.max_side, card->min_width,
+            (float)conf->min_face, polygons_bounds(&conf->zones)};
+    struct tiles *t = &l->tiles;
+    *t = (struct tiles){.n = 0};
+    if (conf->tiles == TILING_OFF)
+        return;
+    tiles_plan(&wish, t);
+    if (card->min_width <= 0) {
+        log_warn("vision", "camera '%s': the detector '%s' can look at no tiles", conf->name,
+                card->name);
+        return;
+    }
+    log_info("vision",
+            "camera '%s': tiles in pictures of %dx%d: %d; faces from %.0f px on are found, for "
+            "%.1f "
+            "times the work",
+            conf->name, l->width, l->height, t->n, (double)t->narrowest_px, (double)t->work);
+    if (t->n && t->scale < 1 && t->narrowest_px > wish.narrowest_px + 1)
+        log_warn("vision", "camera '%s': more than %d tiles would be needed for min_face = %d",
+                conf->name, TILES_MAX, conf->min_face);
+}
+
 /* False: it cannot be looked at. */
 static bool look(struct lane *l, struct worker *w, const struct frame *f)
 {
     struct pipeline *p = l->pipeline;
     int64_t time_us = frame_time_us(f);
+    bool other = l->width != frame_width(f) || l->height != frame_height(f);
     l->width = frame_width(f);
     l->height = frame_height(f);
+    if (other)
+        plan_tiles(l);
     l->time_us = time_us;
     l->looked_us = mono_us();
     l->wall_offset_us = frame_wall_us(f) - time_us;
 
     int64_t begin = mono_us();
     int n = 0;
-    int r = detector_run(w->detector, f, w->found, &n);
+    int r = detector_scan(w->detector, f, &l->tiles, w->found, &n);
     if (r < 0) { /* the picture counts as not looked at */
         if (log_due(&w->complained, begin))
             log_warn("vision", "camera '%s': a picture of %dx%d cannot be looked at: %s",

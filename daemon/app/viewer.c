@@ -8,6 +8,7 @@
 #include "flow/frame.h"
 #include "vision/attrs.h"
 #include "vision/detector.h"
+#include "vision/tiles.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct viewer {
     double certainty;
     struct detector *detector;
     struct attrs *attrs;
+    bool tiles;
     struct face found[FACES_MAX];
 };
 
@@ -42,6 +44,11 @@ void viewer_close(struct viewer *v)
     attrs_close(v->attrs);
     models_done(&v->models);
     free(v);
+}
+
+void viewer_use_tiles(struct viewer *v)
+{
+    v->tiles = true;
 }
 
 /* What the votes say of this one picture. */
@@ -73,7 +80,16 @@ static void look(
 int viewer_look(struct viewer *v, const struct frame *f, struct view_face ret_faces[FACES_MAX])
 {
     int found = 0, n = 0;
-    int r = detector_run(v->detector, f, v->found, &found);
+    const struct card *card = v->models.detector;
+    struct tiles_wish wish = {.width = frame_width(f),
+            .height = frame_height(f),
+            .max_side = card->input.max_side,
+            .min_width = card->min_width,
+            .area = {0, 0, 1, 1}};
+    struct tiles tiles = {.n = 0};
+    if (v->tiles)
+        tiles_plan(&wish, &tiles);
+    int r = detector_scan(v->detector, f, &tiles, v->found, &found);
     if (r < 0)
         return r;
     for (int i = 0; i < found; i++) {

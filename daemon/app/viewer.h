@@ -21,6 +21,9 @@ struct viewer;
 struct viewer *viewer_open(const struct conf *, struct err *e);
 void viewer_close(struct viewer *v); /* NULL is fine */
 
+/* From now on pictures are looked at in tiles as well, for the smallest faces that can be found. */
+void viewer_use_tiles(struct viewer *v);
+
 struct view_face {
     struct portrait portrait; /* in pixels of the frame */
     float score;

@@ -26,6 +26,11 @@ static const char *const versions[] = {
         [MQTT_3_1_1] = "3.1.1",
         NULL,
 };
+static const char *const tilings[] = {
+        [TILING_OFF] = "off",
+        [TILING_AUTO] = "auto",
+        NULL,
+};
 static const char *const paces[] = {
         [PACE_REAL] = "real",
         [PACE_MAX] = "max",
@@ -188,6 +193,9 @@ const struct conf_key conf_keys[] = {
      .meaning = "Only faces whose centre lies in one of these polygons count; none: everywhere."},
     {.path = "cameras.masks", .type = KEY_AREAS, .offset = IN_CAMERA(masks),
      .meaning = "Faces whose centre lies in one of these polygons are never used."},
+    {.path = "cameras.tiles", .type = KEY_ENUM, .words = tilings, .offset = IN_CAMERA(tiles),
+     .fallback = "off",
+     .meaning = "auto: look at large pictures in parts too, to find faces of min_face pixels."},
 };
 /* clang-format on */
 const size_t conf_keys_count = sizeof(conf_keys) / sizeof(conf_keys[0]);

@@ -25,6 +25,11 @@ enum pace {
     PACE_MAX,  /* as fast as every sampled frame can be analysed */
 };
 
+enum tiling {
+    TILING_OFF,  /* a picture is looked at as a whole */
+    TILING_AUTO, /* and in tiles, where min_face asks for it */
+};
+
 struct conf_camera {
     char name[NAME_SIZE];
     char *url;       /* a URL, a file's path, or /dev/videoN */
@@ -37,6 +42,7 @@ struct conf_camera {
     int min_face, max_face; /* width in pixels of the full picture; 0: no limit */
     /* By the centre of a face: where it counts (none: everywhere), and where never. */
     struct polygons zones, masks;
+    enum tiling tiles;
 };
 
 struct conf_track {

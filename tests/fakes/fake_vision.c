@@ -5,6 +5,7 @@
 #include "vision/attrs.h"
 #include "vision/card.h"
 #include "vision/detector.h"
+#include "vision/tiles.h"
 
 #include <errno.h>
 #include <math.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 struct fake_vision fake_vision;
+_Thread_local int fake_vision_tiles;
 
 /* One net: its thread must be alone in it. */
 struct net {
@@ -36,6 +38,8 @@ struct card *card_load(const char *dir, const char *name, struct err *e)
     }
     struct card *c = mem_new(1, sizeof(*c));
     (void)snprintf(c->name, sizeof(c->name), "%s", name);
+    c->input.max_side = 128; /* a quarter of what a fake frame has across, and more */
+    c->min_width = 16;
     atomic_fetch_add(&fake_vision.open, 1);
     return c;
 }
@@ -115,6 +119,13 @@ int detector_run(
         *ret_n = fake_frame_faces(f, faces);
     leave(&d->net);
     return blind ? -ENOMEM : 0;
+}
+
+int detector_scan(struct detector *d, const struct frame *f, const struct tiles *tiles,
+        struct face faces[FACES_MAX], int *ret_n)
+{
+    fake_vision_tiles = tiles->n;
+    return detector_run(d, f, faces, ret_n);
 }
 
 struct attrs *attrs_open(const struct card *card, struct err *e)

@@ -24,3 +24,6 @@ struct fake_vision {
 };
 
 extern struct fake_vision fake_vision;
+
+/* For looking(): the tiles of this look beside the whole picture. */
+extern _Thread_local int fake_vision_tiles;

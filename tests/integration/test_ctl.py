@@ -109,6 +109,7 @@ def test_probe_of_a_camera(running):
     found = json.loads(r.stdout)
     assert (found["codec"], found["width"], found["height"]) == ("h264", 768, 432)
     assert found["faces"] == 2 and found["gop"] == 25
+    assert found["found_from_px"] == 19  # 16 of the card, in a picture of 768 seen as 640
     assert found["fps"] == pytest.approx(25, abs=5)
 
 

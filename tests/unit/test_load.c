@@ -264,6 +264,8 @@ static void every_error_is_one_sentence_with_its_place(void **state)
                     ":1: cameras[0].loop: true or false is expected, not a whole number"},
             {"cameras: ({ name = \"a\"; url = \"x\"; transport = \"tpc\"; });",
                     ":1: cameras[0].transport: 'tpc' is not one of \"tcp\", \"udp\""},
+            {"cameras: ({ name = \"a\"; url = \"x\"; tiles = \"on\"; });",
+                    ":1: cameras[0].tiles: 'on' is not one of \"off\", \"auto\""},
             {"cameras: ({ name = \"a\"; url = \"x\"; min_face = 40; max_face = 30; });",
                     ":1: cameras[0]: max_face (30) is smaller than min_face (40)"},
             {"cameras: ({ name = \"a\"; url = \"x\"; zones = \"0,0, 1,0, 1,1\"; });",

@@ -1,4 +1,4 @@
-/* needs: app/pipeline app/models app/pool track/tracker track/assign track/motion flow/box flow/polygon emit/emitter emit/votes flow/slot flow/queue flow/event flow/face flow/age base/err base/log base/mem base/mono base/redact base/stop base/thread base/url base/uuid base/when fake:vision fake:frame fake:camera fake:bus fake:album */
+/* needs: app/pipeline app/models app/pool track/tracker track/assign track/motion flow/box flow/polygon vision/tiles vision/yunet emit/emitter emit/votes flow/slot flow/queue flow/event flow/face flow/age base/err base/log base/mem base/mono base/redact base/stop base/thread base/url base/uuid base/when fake:vision fake:frame fake:camera fake:bus fake:album */
 #include "app/pipeline.h"
 
 #include "../fakes/fake_bus.h"
@@ -53,7 +53,7 @@ struct rig {
     struct seen seen[RECORDS];
 
     /* owned by the worker that is in the lane */
-    int looked[LANES];
+    int looked[LANES], tiles[LANES];
     atomic_int inside[LANES];
     atomic_int disorders;
 
@@ -72,6 +72,7 @@ static void looking(void *arg, const struct frame *f)
     if (atomic_fetch_add(&r->inside[lane], 1) != 0 || number <= r->looked[lane])
         atomic_fetch_add(&r->disorders, 1);
     r->looked[lane] = number;
+    r->tiles[lane] = fake_vision_tiles;
     if (lane == r->hang_lane && number == r->hang_number) {
         stop_ask(r->hangs);
         (void)stop_wait(r->release, -1);
@@ -427,6 +428,26 @@ static void only_faces_of_the_wanted_place(void **state)
     end(&r);
 }
 
+/* Where the camera asks for them, and no more of them than its zones need. */
+static void tiles_where_they_are_wanted(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    const struct polygon door = {4, {{0, 0}, {0.1f, 0}, {0.1f, 0.1f}, {0, 0.1f}}};
+    r.cameras_conf[1].tiles = r.cameras_conf[2].tiles = TILING_AUTO;
+    r.cameras_conf[1].min_face = r.cameras_conf[2].min_face = 40;
+    r.cameras_conf[2].zones = (struct polygons){1, {door}};
+    begin(&r);
+    for (int lane = 0; lane < LANES; lane++)
+        feed(&r, lane, 0, 1);
+    stop(&r);
+    assert_int_equal(r.tiles[0], 0);
+    assert_true(r.tiles[1] > 4);
+    assert_int_equal(r.tiles[2], 1);
+    end(&r);
+}
+
 /* ------------------------------------------------------------- what can go wrong --- */
 
 /* Nobody is in view of a camera that does not see, but its people may well be there still. */
@@ -705,6 +726,7 @@ int main(void)
             cmocka_unit_test(a_mark_ends_with_its_reason),
             cmocka_unit_test(only_faces_of_the_wanted_size),
             cmocka_unit_test(only_faces_of_the_wanted_place),
+            cmocka_unit_test(tiles_where_they_are_wanted),
             cmocka_unit_test(offline_counts_nobody),
             cmocka_unit_test(a_dead_camera_loses_its_people),
             cmocka_unit_test(a_picture_that_cannot_be_looked_at),

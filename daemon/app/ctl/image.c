@@ -31,12 +31,17 @@ struct arguments {
     struct ctl_common common;
     const char *out;
     struct names files;
+    bool tiles;
     bool folder; /* one was named: there may be many pictures in it */
 };
 
 static const struct argp_option options[] = {
         {"output", 'o', "OUT", 0,
                 "Write the picture with boxes and labels: a .jpg or .png file, or a folder", 0},
+        {"tiles", 't', NULL, 0,
+                "Look at large pictures in parts too, for small faces; takes up to fifty times "
+                "as long",
+                0},
         {0},
 };
 
@@ -104,6 +109,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &a->common; break;
     case 'o': a->out = arg; break;
+    case 't': a->tiles = true; break;
     case ARGP_KEY_ARG:
         a->folder = a->folder || is_folder(arg);
         if (!is_folder(arg))
@@ -269,6 +275,8 @@ int ctl_image(int argc, char **argv)
         code = ctl_fail(CTL_USAGE, "image", "%s", e.text);
     source_log_init();
     struct viewer *v = code == CTL_OK ? viewer_open(conf, &e) : NULL;
+    if (v && a.tiles)
+        viewer_use_tiles(v);
     if (v)
         code = all(v, &a);
     else if (code == CTL_OK)

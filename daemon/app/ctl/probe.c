@@ -12,8 +12,10 @@
 #include "source/source.h"
 #include "vision/card.h"
 #include "vision/detector.h"
+#include "vision/tiles.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,8 +67,9 @@ struct findings {
     int pictures;   /* looked at */
     int most_faces; /* in one of them */
     float widest_px, narrowest_px;
-    double detect_ms; /* mean */
-    double first_s;   /* from the start to the first picture */
+    double detect_ms;    /* mean */
+    float found_from_px; /* faces so wide can be found; 0: the detector's card does not say */
+    double first_s;      /* from the start to the first picture */
     bool live;
     char models_trouble[512]; /* why faces were not looked for; "" */
 };
@@ -92,15 +95,28 @@ static void look(struct detector *d, const struct frame *f, struct findings *r)
     }
 }
 
-static struct detector *open_detector(const struct conf *conf, char *trouble, size_t size)
+static struct detector *open_detector(
+        const struct conf *conf, struct card **ret_card, char *trouble, size_t size)
 {
     struct err e = {0};
-    struct card *card = card_load(conf->models.dir, conf->models.detector, &e);
-    struct detector *d = card ? detector_open(card, &e) : NULL;
-    card_free(card);
+    *ret_card = card_load(conf->models.dir, conf->models.detector, &e);
+    struct detector *d = *ret_card ? detector_open(*ret_card, &e) : NULL;
     if (!d)
         (void)snprintf(trouble, size, "%s", e.text);
     return d;
+}
+
+/* In pictures of this size, looked at as a whole. */
+static float found_from(const struct card *card, const struct stream_info *i)
+{
+    struct tiles_wish wish = {.width = i->width,
+            .height = i->height,
+            .max_side = card->input.max_side,
+            .min_width = card->min_width,
+            .narrowest_px = INFINITY};
+    struct tiles whole;
+    tiles_plan(&wish, &whole);
+    return whole.narrowest_px;
 }
 
 /* Until the time is over or the source ends. SOURCE_OK: enough was seen. */
@@ -154,6 +170,10 @@ static json_t *advice(const struct findings *r)
     if ((int64_t)i->width * i->height > 2560 * 1440)
         json_array_append_new(list, json_string("a large picture costs much decoding; its second "
                                                 "stream may do, if faces are 40 px wide in it"));
+    if (r->found_from_px > SMALL_FACE)
+        json_array_append_new(list, json_string("smaller faces are found in tiles: set min_face, "
+                                                "and tiles = \"auto\"; see faced.conf(5) for what "
+                                                "that costs"));
     if (r->most_faces > 0 && r->widest_px < SMALL_FACE)
         json_array_append_new(
                 list, json_string("the faces are too small for ages and genders: at "
@@ -175,6 +195,8 @@ static void print_json(const char *shown, const struct findings *r, json_t *hint
             r->most_faces);
     json_object_set_new(
             j, "widest_face_px", r->most_faces ? json_integer((int)r->widest_px) : json_null());
+    json_object_set_new(j, "found_from_px",
+            r->found_from_px > 0 ? json_integer(lroundf(r->found_from_px)) : json_null());
     json_object_set_new(j, "detect_ms", r->pictures ? json_real(r->detect_ms) : json_null());
     json_object_set_new(
             j, "models_trouble", *r->models_trouble ? json_string(r->models_trouble) : json_null());
@@ -200,6 +222,9 @@ static void print_text(const char *shown, const struct findings *r, const json_t
                 r->most_faces, r->narrowest_px, r->widest_px, r->pictures, r->detect_ms);
     else
         printf("  faces     none in %d pictures, %.0f ms each\n", r->pictures, r->detect_ms);
+    if (r->found_from_px > 0)
+        printf("  found     from %.0f px wide on, in pictures of this size\n",
+                (double)r->found_from_px);
     size_t n;
     json_t *hint;
     json_array_foreach(hints, n, hint) printf("  advice    %s\n", json_string_value(hint));
@@ -227,8 +252,9 @@ int ctl_probe(int argc, char **argv)
     if (!conf)
         return CTL_CONFIG;
     struct findings found = {0};
+    struct card *card;
     struct detector *detector =
-            open_detector(conf, found.models_trouble, sizeof(found.models_trouble));
+            open_detector(conf, &card, found.models_trouble, sizeof(found.models_trouble));
     conf_free(conf);
     struct stop *stop = stop_new();
     struct err e = {0};
@@ -243,7 +269,10 @@ int ctl_probe(int argc, char **argv)
     decoder_close(dec);
     source_close(src);
     stop_free(stop);
+    if (detector)
+        found.found_from_px = found_from(card, &found.info);
     detector_close(detector);
+    card_free(card);
 
     if (found.info.frames > 0 && found.info.frames <= found.info.withheld)
         return ctl_fail(CTL_FAILED, "probe",
