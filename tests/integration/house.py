@@ -314,6 +314,17 @@ class Daemon(Process):
     def status(self):
         return json.loads(self.ctl("status", "--json").stdout)
 
+    def wait_status(self, predicate, timeout=PATIENCE):
+        """Asks until the status is as it shall be."""
+        deadline = time.monotonic() + timeout
+        tick = threading.Event()
+        while True:
+            status = self.status()
+            if predicate(status):
+                return status
+            assert time.monotonic() < deadline, (status, self.text)
+            tick.wait(0.1)
+
     def start(self):
         env = {"FACED_MODELS": MODELS, **(self.env or {})}
         wrap = os.environ.get("DAEMON_WRAP", "").split()
@@ -372,6 +383,8 @@ def value(v):
         return "true" if v else "false"
     if isinstance(v, (int, float)):
         return str(v)
+    if isinstance(v, (list, tuple)):
+        return "( " + ", ".join(value(x) for x in v) + " )"
     return json.dumps(v)
 
 
