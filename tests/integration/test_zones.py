@@ -73,7 +73,7 @@ def square(tmp_path_factory):
         under = f"on{i}"
     subprocess.run(["ffmpeg", "-nostdin", "-loglevel", "error", "-i", house.media_of(MALE), "-f",
                     "lavfi", "-i", "color=0x606870:s=3840x2160:r=5", "-filter_complex",
-                    graph, "-map", f"[{under}]", "-t", "1.8",
+                    graph, "-map", f"[{under}]", "-t", "1.6",
                     "-c:v", "libx264", "-preset", "ultrafast", "-crf", "14", "-pix_fmt", "yuv420p",
                     out], check=True)
     return out

@@ -26,6 +26,7 @@
 #include "vision/attrs.h"
 #include "vision/card.h"
 #include "vision/detector.h"
+#include "vision/tiles.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -169,6 +170,32 @@ static void bench_detect(const struct clip *clip, const struct card *card, struc
         int64_t begin = cpu_us();
         detector_run(d, clip->frames[i], found[i].face, &found[i].n);
         add(&r, begin);
+    }
+    detector_close(d);
+    print(&r);
+}
+
+/* The same with tiles, where the pictures are large enough for any. */
+static void bench_tiles(const struct clip *clip, const struct card *card, int min_face)
+{
+    struct row r = {.stage = "tiles", .unit = "a picture"};
+    struct tiles_wish wish = {frame_width(clip->frames[0]), frame_height(clip->frames[0]),
+            card->input.max_side, card->min_width, (float)min_face, {0, 0, 1, 1}};
+    struct tiles tiles;
+    struct err e = {0};
+    tiles_plan(&wish, &tiles);
+    struct detector *d = tiles.n ? detector_open(card, &e) : NULL;
+    if (e.code)
+        die(card->name, &e);
+    (void)snprintf(r.detail, sizeof(r.detail), "%d for faces from %.0f px", tiles.n,
+            (double)tiles.narrowest_px);
+    for (int i = 0; d && i < clip->n && i < 12; i++) {
+        static struct face faces[FACES_MAX];
+        int n;
+        int64_t begin = cpu_us();
+        detector_scan(d, clip->frames[i], &tiles, faces, &n);
+        if (i > 1) /* the first ones allocate */
+            add(&r, begin);
     }
     detector_close(d);
     print(&r);
@@ -336,6 +363,9 @@ int main(int argc, char **argv)
     bench_decode(argv[2], &clip);
     bench_scale(&clip);
     bench_detect(&clip, detector, found);
+    static const int min_faces[] = {60, 40, 30, 20, 12};
+    for (size_t i = 0; i < sizeof(min_faces) / sizeof(min_faces[0]); i++)
+        bench_tiles(&clip, detector, min_faces[i]);
     bench_track(&clip, found, detector);
     bench_classify(&clip, found, attributes);
     bench_store(directory);
