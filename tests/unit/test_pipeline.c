@@ -428,6 +428,34 @@ static void only_faces_of_the_wanted_place(void **state)
     end(&r);
 }
 
+/* Who comes out of a mask in time is who went in, though nothing of him was used in between. */
+static void a_walk_through_a_mask_is_one_record(void **state)
+{
+    (void)state;
+    static struct rig r;
+    configure(&r);
+    const struct polygon pillar = {4, {{0.4f, 0}, {0.55f, 0}, {0.55f, 1}, {0.4f, 1}}};
+    r.cameras_conf[0].masks = (struct polygons){1, {pillar}};
+    begin(&r);
+    int in_mask = 0;
+    for (int i = 1; i <= 25; i++) {
+        const struct face walker = face_at(20 + 20 * (float)i, 100, 60);
+        in_mask += walker.box.x + 30 >= 256 && walker.box.x + 30 <= 352;
+        struct frame *f = fake_frame_new(i * PICTURE_US, &walker, 1);
+        fake_frame_mark(f, 0, i);
+        slot_put_wait(lane_slot(r.lanes[0]), f);
+    }
+    stop(&r);
+    learn_all(&r);
+    assert_int_equal(in_mask, 5);
+    assert_int_equal(records(&r, 0), 1);
+    struct lane_stats s;
+    lane_stats(r.lanes[0], &s);
+    assert_int_equal(s.looks, 25);
+    assert_int_equal(s.faces, 25 - in_mask);
+    end(&r);
+}
+
 /* Where the camera asks for them, and no more of them than its zones need. */
 static void tiles_where_they_are_wanted(void **state)
 {
@@ -726,6 +754,7 @@ int main(void)
             cmocka_unit_test(a_mark_ends_with_its_reason),
             cmocka_unit_test(only_faces_of_the_wanted_size),
             cmocka_unit_test(only_faces_of_the_wanted_place),
+            cmocka_unit_test(a_walk_through_a_mask_is_one_record),
             cmocka_unit_test(tiles_where_they_are_wanted),
             cmocka_unit_test(offline_counts_nobody),
             cmocka_unit_test(a_dead_camera_loses_its_people),
