@@ -371,6 +371,13 @@ def report(d, years, sd, logit):
     age_lines(d, years, studio & (d.low >= 60), "studio, sixty and over")
     gender_lines(d, logit, whole & (d.set == "fairface") & (d.low >= 10), "fairface, ten and over")
     gender_lines(d, logit, whole & np.isin(d.set, ["london", "congress"]), "london and congress")
+    for low, high in zip([10, 20, 30, 40, 50, 60, 70], [20, 30, 40, 50, 60, 70, 120]):
+        group = whole & (d.set == "fairface") & (d.low >= low) & (d.low < high)
+        right = (logit > 0) == (d.female == 1)
+        error = np.maximum(0, np.maximum(d.low - years, years - d.high))
+        sides = [group & (d.female == f) for f in (1, 0)]
+        print(f"  fairface, {low} to {high}: women {wilson(right[sides[0]].sum(), sides[0].sum())}, "
+              f"men {wilson(right[sides[1]].sum(), sides[1].sum())}, {error[group].mean():.1f} years off")
     for width in WIDTHS:
         print(f"as a camera sees them, {width} pixels wide ({(d.width == width).sum()} found, "
               f"{(good & (d.width == width)).sum()} good enough):")
