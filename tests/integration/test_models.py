@@ -526,7 +526,7 @@ def fetch_model(name, directory, **env):
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("name", ["yunet-n", "ssd", "retail-0013", "xception"])
+@pytest.mark.parametrize("name", ["yunet-n", "ssd", "retail-0013", "xception", "combined"])
 def test_facectl_brings_a_model(tmp_path, name):
     """Into an empty folder, from a mirror with what `make models` fetched."""
     mirror = os.path.dirname(FETCHED)
@@ -536,12 +536,13 @@ def test_facectl_brings_a_model(tmp_path, name):
     for file in card["files"]:
         data = open(tmp_path / "models" / file["name"], "rb").read()
         assert hashlib.sha256(data).hexdigest() == file["sha256"]
-    assert len(os.listdir(tmp_path / "models")) == 1 + len(card["files"]), "nothing else"
+    members = len({v["model"] for v in card.get("views", [])})  # a card and a net each
+    assert len(os.listdir(tmp_path / "models")) == 1 + len(card["files"]) + 2 * members, "nothing else"
 
 
 def test_facectl_says_why_it_cannot(tmp_path):
     r = fetch_model("nonesuch", str(tmp_path))
-    assert r.returncode == 1 and "there is no model 'nonesuch': levi-hassner" in r.stderr
+    assert r.returncode == 1 and "there is no model 'nonesuch': combined levi-hassner" in r.stderr
     r = fetch_model("yunet", str(tmp_path), PYTHON="/usr/bin/no-python")
     assert r.returncode == 1 and "install python3; the package faced-models brings" in r.stderr
     empty = tmp_path / "empty"
