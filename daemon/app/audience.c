@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define DAYS      7
-#define DAYS_MANY 400 /* of so many, those before the first visitor are left out */
+#define DAYS_MANY 400 /* of more, those before the first visitor are left out */
 
 const char *const audience_by_names[] = {"hour", "day", "weekday", "camera", NULL};
 
@@ -214,6 +214,21 @@ static void trim(struct audience *a)
     memmove(a->groups, a->groups + empty, (size_t)a->n * sizeof(*a->groups));
 }
 
+static int64_t between(int64_t low, int64_t us, int64_t high)
+{
+    return us < low ? low : us > high ? high : us;
+}
+
+/* Each day is a group, so days that cannot have had anybody are not for the asking. */
+static void take_bounds(struct audience *a, const struct audience_query *query, int64_t now_us)
+{
+    int64_t first = midnight(now_us, -AUDIENCE_DAYS_MAX), end = midnight(now_us, 1);
+    int64_t since_us = query->since_us ? query->since_us : midnight(now_us, 1 - DAYS);
+    int64_t until_us = query->until_us ? query->until_us : now_us;
+    a->query.since_us = quarter(between(first, since_us, end), false);
+    a->query.until_us = quarter(between(a->query.since_us, until_us, end), true);
+}
+
 struct audience *audience_ask(
         struct reader *r, const struct audience_query *query, int64_t now_us, struct err *e)
 {
@@ -223,11 +238,7 @@ struct audience *audience_ask(
         (void)snprintf(a->camera, sizeof(a->camera), "%s", query->camera);
         a->query.camera = a->camera;
     }
-    int64_t since_us = query->since_us ? query->since_us : midnight(now_us, 1 - DAYS);
-    a->query.since_us = quarter(since_us, false);
-    a->query.until_us = quarter(query->until_us ? query->until_us : now_us, true);
-    if (a->query.until_us < a->query.since_us)
-        a->query.until_us = a->query.since_us;
+    take_bounds(a, query, now_us);
     a->before_since_us = days_later(a->query.since_us, -7);
     a->before_until_us = days_later(a->query.until_us, -7);
     int64_t first_day = make_groups(a);

@@ -17,7 +17,12 @@
  * hours and days are whole quarters of an hour, in which the sums are kept. "The week before" is
  * the same time by the clock on the wall seven days earlier. Main threads only read the time zone,
  * so any thread may ask.
+ *
+ * Whatever is asked for, the answer is about the last ten years and ends with today: so it has a
+ * size that a stranger's question cannot blow up, and it says which span it is about.
  */
+#define AUDIENCE_DAYS_MAX 3653
+
 enum audience_by {
     AUDIENCE_HOUR, /* of the day, 0 to 23 */
     AUDIENCE_DAY,
@@ -50,7 +55,7 @@ struct audience_group {
 };
 
 struct audience {
-    struct audience_query query; /* with its bounds as they were taken: whole quarters */
+    struct audience_query query; /* its bounds as they were taken: whole quarters, in range */
     char camera[NAME_SIZE];
     int64_t before_since_us, before_until_us;
     struct count total;

@@ -28,13 +28,20 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+/* strftime() writes the year 202 with three digits; RFC 3339 has four. */
+static size_t format_year(char *dst, const struct tm *tm)
+{
+    return (size_t)snprintf(dst, WHEN_TEXT, "%04d", tm->tm_year + 1900);
+}
+
 void when_format(char ret_text[WHEN_TEXT], int64_t wall_us)
 {
     time_t s = floor_div(wall_us, MONO_SECOND);
     int ms = (int)((wall_us - s * MONO_SECOND) / 1000);
     struct tm tm;
     gmtime_r(&s, &tm);
-    size_t n = strftime(ret_text, WHEN_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+    size_t n = format_year(ret_text, &tm);
+    n += strftime(ret_text + n, WHEN_TEXT - n, "-%m-%dT%H:%M:%S", &tm);
     (void)snprintf(ret_text + n, WHEN_TEXT - n, ".%03dZ", ms);
 }
 
@@ -43,7 +50,8 @@ void when_format_local(char ret_text[WHEN_TEXT], int64_t wall_us)
     time_t s = floor_div(wall_us, MONO_SECOND);
     struct tm tm;
     localtime_r(&s, &tm);
-    strftime(ret_text, WHEN_TEXT, "%Y-%m-%d %H:%M:%S", &tm);
+    size_t n = format_year(ret_text, &tm);
+    strftime(ret_text + n, WHEN_TEXT - n, "-%m-%d %H:%M:%S", &tm);
 }
 
 int when_parse_duration(const char *text, int64_t *ret_us)

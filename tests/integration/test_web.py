@@ -114,7 +114,8 @@ def test_every_answer_is_as_the_document_says(page):
                           "?limit=0", "?format=csv", "?camera=door&since=1h&until=2030-01-01"],
         "/api/v1/export": ["?after=0", "?after=0&format=csv", "", "?after=-1"],
         "/api/v1/audience": ["?by=hour", "?by=day", "?by=weekday&since=2d", "?by=camera",
-                             "?format=csv", "?by=moon", "?format=xml"],
+                             "?format=csv", "?by=moon", "?format=xml",
+                             "?since=0001-01-01&until=9999-12-31"],
     }
     for path, methods in doc["paths"].items():
         if "get" not in methods or path == "/api/v1/events":

@@ -52,17 +52,23 @@ static void came(struct shop *s, const char *when, const char *camera, const cha
     assert_int_equal(sqlite3_exec(s->db, text, NULL, NULL, NULL), SQLITE_OK);
 }
 
-static struct audience *ask(
-        struct shop *s, enum audience_by by, const char *since, const char *until)
+static struct audience *ask_at(
+        struct shop *s, enum audience_by by, const char *since, const char *until, const char *now)
 {
     struct err e = {0};
     struct reader *r = reader_open(s->path, &e);
     assert_non_null(r);
     struct audience_query q = {by, NULL, at(since), at(until)};
-    struct audience *a = audience_ask(r, &q, at(until), &e);
+    struct audience *a = audience_ask(r, &q, at(now), &e);
     assert_non_null(a);
     reader_close(r);
     return a;
+}
+
+static struct audience *ask(
+        struct shop *s, enum audience_by by, const char *since, const char *until)
+{
+    return ask_at(s, by, since, until, until);
 }
 
 static const struct audience_group *group(const struct audience *a, const char *key)
@@ -199,6 +205,39 @@ static void bounds_are_whole_quarters(void **state)
     end(&s);
 }
 
+/* Each day is a group; no question makes more of them than ten years have. */
+static void no_question_is_without_bounds(void **state)
+{
+    (void)state;
+    static const char *const spans[][2] = {{"0001-01-01", "9999-12-31"},
+            {"2026-11-19", "9999-12-31T23:59:59-23:59"}, {"0001-01-01", "0002-01-01"},
+            {"9998-01-01", "9999-01-01"}, {"0202-01-01T00:00:00+23:59", "2026-11-20 12:00"}};
+    struct shop s = begin("Europe/Berlin");
+    came(&s, "2012-01-01 10:00", "door", "25-32", "male", 1);
+    came(&s, "2016-11-21 10:00", "door", "25-32", "male", 2);
+    came(&s, "2026-11-20 10:00", "door", "25-32", "male", 4);
+    came(&s, "2026-11-20 23:45", "door", "25-32", "male", 8);
+    static const int64_t people[] = {14, 12, 0, 0, 6};
+    for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+        for (int by = 0; by < AUDIENCE_BY_COUNT; by++) {
+            struct audience *a =
+                    ask_at(&s, (enum audience_by)by, spans[i][0], spans[i][1], "2026-11-20 12:00");
+            assert_int_equal(a->total.people, people[i]);
+            assert_in_range(a->n, 0, AUDIENCE_DAYS_MAX + 1);
+            assert_true(a->query.since_us >= at("2016-11-18"));
+            assert_true(a->query.until_us <= at("2026-11-21"));
+            assert_true(a->query.since_us <= a->query.until_us);
+            check_sums(a);
+            audience_free(a);
+        }
+    }
+    struct audience *a = ask_at(&s, AUDIENCE_DAY, spans[0][0], spans[0][1], "2026-11-20 12:00");
+    assert_int_equal(group(a, "2016-11-21")->count.people, 2);
+    assert_int_equal(group(a, "2026-11-20")->count.people, 12);
+    audience_free(a);
+    end(&s);
+}
+
 static int plan_line(void *arg, int n, char **values, char **names)
 {
     char *text = arg;
@@ -240,6 +279,7 @@ int main(void)
             cmocka_unit_test(a_week_before_is_by_the_clock_on_the_wall),
             cmocka_unit_test(empty_days_are_there_and_ages_are_apart),
             cmocka_unit_test(bounds_are_whole_quarters),
+            cmocka_unit_test(no_question_is_without_bounds),
             cmocka_unit_test(no_question_reads_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,11 @@ static void rfc3339(void **state)
     assert_string_equal(text, "2026-11-23T16:40:08.120Z");
     when_format(text, -1);
     assert_string_equal(text, "1969-12-31T23:59:59.999Z");
+    static const char *const early[] = {"0001-01-01T00:00:00.000Z", "0202-11-23T16:40:08.000Z"};
+    for (size_t i = 0; i < sizeof(early) / sizeof(early[0]); i++) {
+        when_format(text, parse(early[i]));
+        assert_string_equal(text, early[i]);
+    }
     assert_int_equal(parse("2026-11-23T16:40:08Z"), NOW);
     assert_int_equal(parse("2026-11-23t16:40:08.5z"), NOW + 500000);
     assert_int_equal(parse("2026-11-23T17:40:08+01:00"), NOW);
@@ -92,6 +97,8 @@ static void local_time(void **state)
     assert_int_equal(parse("2026-10-26") - parse("2026-10-25"), 25 * 3600 * SECOND);
     zone("UTC");
     assert_int_equal(parse("2026-11-23 16:40:08"), NOW);
+    when_format_local(text, parse("0020-11-23"));
+    assert_string_equal(text, "0020-11-23 00:00:00");
 }
 
 static void so_long_ago(void **state)
