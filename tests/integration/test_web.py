@@ -8,6 +8,7 @@ import os
 import pty
 import random
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -311,6 +312,20 @@ def test_a_session_begins_and_ends(page):
     assert GRAVE not in d.text and "another pass word" not in d.text
 
 
+def read_terminal(fd, until=None):
+    """What a terminal says, up to this or to its end."""
+    told = b""
+    while until is None or until not in told:
+        assert select.select([fd], [], [], house.PATIENCE)[0], told
+        with contextlib.suppress(OSError):  # the terminal's end
+            if part := os.read(fd, 1000):
+                told += part
+                continue
+        assert until is None, told
+        return told
+    return told
+
+
 @pytest.mark.parametrize("again, code", [(GRAVE, 0), ("something else", 1)])
 def test_on_a_terminal_a_password_is_asked_for_twice(tmp_path, again, code):
     conf = tmp_path / "faced.conf"
@@ -319,14 +334,18 @@ def test_on_a_terminal_a_password_is_asked_for_twice(tmp_path, again, code):
     if pid == 0:
         os.execv(house.tool("facectl"), ["facectl", "passwd", "-c", str(conf)])
     told = b""
-    for prompt, line in ((b"page: ", GRAVE), (b"Again: ", again)):
-        while prompt not in told:
-            told += os.read(fd, 1000)
-        os.write(fd, line.encode() + b"\n")
-    with contextlib.suppress(OSError):  # the terminal's end
-        while part := os.read(fd, 1000):
-            told += part
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
+    try:
+        for prompt, line in ((b"page: ", GRAVE), (b"Again: ", again)):
+            told += read_terminal(fd, prompt)
+            os.write(fd, line.encode() + b"\n")
+        told += read_terminal(fd)
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        os.close(fd)
+        status = os.waitpid(pid, 0)[1]
+    assert os.waitstatus_to_exitcode(status) == code
     assert GRAVE.encode() not in told and (tmp_path / "http-password").exists() == (code == 0)
 
 
