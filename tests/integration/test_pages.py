@@ -1,6 +1,7 @@
 """The pages in a real browser, with what a running daemon has seen."""
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -9,13 +10,14 @@ import sys
 import pytest
 
 import house
-from test_web import GRAVE, PEOPLE, page, picture, set_password  # noqa: F401
+from test_web import GRAVE, PEOPLE, check, page, picture, set_password  # noqa: F401
 
 sys.path.insert(0, house.tools(""))
 import fill_db  # noqa: E402
 
 WEB = os.path.join(house.BUILD, "web")
 SHOTS = os.path.join(house.BUILD, "screenshots")
+SIZES = [(1280, 900), (390, 844)]  # on a desk, on a phone
 VIEWS = ("now", "people", "audience", "photo")
 
 
@@ -83,6 +85,25 @@ def test_cameras_are_shown_as_they_are(page, browse):  # noqa: F811
     assert len(shown["cards"]) == 2 and "2 of 2 cameras" in shown["summary"]
     assert any(c.startswith("door") and "online" in c for c in shown["cards"]), shown
     assert all(alt for alt in shown["alts"])
+    quiet(b)
+
+
+def test_what_is_wrong_is_said(page, browse):  # noqa: F811
+    nobody = f"rtsp://127.0.0.1:{house.free_port()}/door"
+    d = page(cameras={"door": nobody, "hall": house.clip("black.mkv")})
+    b = browse(d.page.port)
+    os.makedirs(SHOTS, exist_ok=True)
+    for size in SIZES:
+        b.do("goto", view="now", width=size[0], height=size[1])
+        told = b.do("troubles", least=1)
+        assert any(re.fullmatch(r"camera 'door': .*refused.* \(for \d+\s\S+.*\)", line)
+                   for line in told["troubles"]), told
+        assert b.do("audit")["violations"] == []
+        assert b.do("overflow")["wider"] <= 0
+        b.do("screenshot", file=os.path.join(SHOTS, f"now-trouble-{size[0]}.png"))
+    doc = d.page.get("/api/v1/openapi.json")
+    for path in ("/api/v1/cameras", "/api/v1/status"):
+        check(doc, path, "get", d.page.wait(path, lambda r: json.loads(r.body)["troubles"]))
     quiet(b)
 
 
@@ -158,7 +179,7 @@ def test_a_password_is_asked_for(page, browse):  # noqa: F811
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
+@pytest.mark.parametrize("size", SIZES)
 def test_everybody_can_use_it(page, browse, size, dark):  # noqa: F811
     """Labels, contrast and order of every view, on a desk and on a phone, by day and by night; and
     pictures of them, to be looked at."""

@@ -63,6 +63,11 @@ const commands = {
         return {cards: await texts('#cameras > li'), summary: await text('#now-summary'),
             alts: await page.$$eval('#cameras img', (list) => list.map((i) => i.alt))};
     },
+    async troubles({least}) {
+        await page.waitForFunction((n) => document.querySelectorAll('#troubles > li').length >= n,
+            {}, least);
+        return {troubles: await texts('#troubles > li'), cards: await texts('#cameras > li')};
+    },
     async rows({least = 0}) {
         await page.waitForFunction((n) =>
             document.querySelectorAll('#people-rows tr').length >= n, {}, least);

@@ -59,8 +59,8 @@ function summarise(cameras) {
 
 function listTroubles(troubles) {
     const list = byId('troubles');
-    const lines = troubles.map(({who, what, for_s: since}) =>
-            `${who}: ${what} (for ${words.duration(since)})`);
+    const lines = troubles.map(({who, text, for_s: since}) =>
+            `${who}: ${text} (for ${words.duration(since)})`);
     while (list.childElementCount > lines.length)
         list.lastElementChild.remove();
     lines.forEach((line, i) => setText(list.children[i] ?? list.appendChild(el('li')), line));
