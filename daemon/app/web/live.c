@@ -198,7 +198,8 @@ struct jpeg *live_picture(struct live *l, const char *camera, int width, bool hi
     struct jpeg *j = NULL;
     pthread_mutex_lock(&l->lock);
     struct seat *s = take_seat(l, camera);
-    (void)snprintf(ret_etag, LIVE_ETAG, "\"%llu-%d\"", (unsigned long long)s->number, width);
+    (void)snprintf(ret_etag, LIVE_ETAG, "\"%llu-%d%s\"", (unsigned long long)s->number, width,
+            hide ? "-blurred" : "");
     *ret_same = s->number && etag && strcmp(etag, ret_etag) == 0;
     if (s->number && !*ret_same && strcmp(s->etag, ret_etag) == 0)
         j = copy(s->jpeg);

@@ -24,14 +24,14 @@ void live_free(struct live *l); /* NULL is fine; no pipeline is left */
 /* For the pipelines. */
 struct view_links live_links(struct live *l);
 
-#define LIVE_ETAG 24
+#define LIVE_ETAG 48
 
 /*
  * The camera's latest picture with boxes and labels as a JPEG of at most `width` pixels across, the
- * caller's; NULL: there is none yet, or `etag` names it (then *ret_same). blur: faces are made
- * unrecognisable.
+ * caller's; NULL: there is none yet, or `etag` names it (then *ret_same). hide: faces are made
+ * unrecognisable; a picture that was drawn for others without is not the same, and is not given.
  */
-struct jpeg *live_picture(struct live *l, const char *camera, int width, bool blur,
+struct jpeg *live_picture(struct live *l, const char *camera, int width, bool hide,
         const char *etag, char ret_etag[LIVE_ETAG], bool *ret_same);
 
 /* Who is in it: {"time", "width", "height", "faces": [{"box", "age", "gender"}]}. A new one. */
