@@ -129,6 +129,31 @@ def test_people_are_listed_filtered_and_come_by_themselves(page, browse):  # noq
     quiet(b)
 
 
+def filled(page, **how):
+    """A daemon with four busy weeks behind it."""
+    d = page(**how)
+    d.stop()
+    d.wait()
+    fill_db.fill(d.database, list(how["cameras"]))
+    d.start().wait_ready()
+    d.page.wait("/readyz", lambda r: r.status == 200)
+    return d
+
+
+EMPTY = {"door": house.clip("black.mkv"), "hall": house.clip("black.mkv")}
+
+
+def test_a_late_answer_is_not_for_another_question(page, browse):  # noqa: F811
+    d = filled(page, cameras=EMPTY)
+    b = browse(d.page.port)
+    b.do("goto", view="people")
+    b.do("rows", least=100)
+    told = b.do("overtaken", name="camera", value="hall")
+    assert told["before"] == 100 and len(told["rows"]) == 100
+    assert all("hall" in row for row in told["rows"])
+    quiet(b)
+
+
 def test_the_audience_has_the_numbers_of_facectl(page, browse):  # noqa: F811
     d = page(cameras={"door": PEOPLE})
     d.wait_rows("SELECT * FROM faces WHERE seq IS NOT NULL", 2)
@@ -183,12 +208,7 @@ def test_a_password_is_asked_for(page, browse):  # noqa: F811
 def test_everybody_can_use_it(page, browse, size, dark):  # noqa: F811
     """Labels, contrast and order of every view, on a desk and on a phone, by day and by night; and
     pictures of them, to be looked at."""
-    d = page(http="blur = true;", cameras=TWO)
-    d.stop()
-    d.wait()
-    fill_db.fill(d.database, list(TWO))  # four busy weeks
-    d.start().wait_ready()
-    d.page.wait("/readyz", lambda r: r.status == 200)
+    d = filled(page, http="blur = true;", cameras=TWO)
     os.makedirs(SHOTS, exist_ok=True)
     b = browse(d.page.port)
     for view in VIEWS:

@@ -35,6 +35,9 @@ const texts = (selector) => page.$$eval(selector, (list) => list.map((e) => e.in
 const filled = (selector) => page.waitForFunction(
         (s) => document.querySelector(s)?.innerText.trim(), {}, selector);
 
+const idle = (view) => page.waitForFunction(
+        (v) => !document.querySelector(`#view-${v}[aria-busy]`), {}, view);
+
 const commands = {
     // Comes back when the view is there.
     async goto({view, width = 1280, height = 900, dark = false}) {
@@ -85,6 +88,27 @@ const commands = {
         await page.waitForFunction((n) =>
             document.querySelectorAll('#people-rows tr').length > n, {}, than);
         return {rows: await texts('#people-rows tr')};
+    },
+    // "Show older", whose answer comes only when another filter's rows are there.
+    async overtaken({name, value}) {
+        const rows = await page.$$eval('#people-rows tr', (list) => list.length);
+        let held;
+        const caught = new Promise((go) => page.on('request', (request) => {
+            if (held || !request.url().includes('until='))
+                return void request.continue();
+            held = request;
+            go();
+        }));
+        await page.setRequestInterception(true);
+        await page.click('#people-older');
+        await caught;
+        await page.select(`#people-${name}`, value);
+        await idle('people');
+        const late = page.waitForResponse((response) => response.request() === held);
+        await held.continue();
+        await (await late).text();
+        await page.evaluate(() => fetch('api/v1/session').then((r) => r.text())); // and is read
+        return {before: rows, rows: await texts('#people-rows tr')};
     },
     async audience({by}) {
         if (by)

@@ -57,14 +57,15 @@ class List {
     // Everything anew. An answer that a later question has overtaken is dropped.
     async load() {
         const turn = ++this.loads;
+        const limit = this.most;
         this.during = [];
         byId('view-people').setAttribute('aria-busy', 'true');
         try {
-            const answer = await getJson('faces', {...this.query, limit: this.most}, this.signal);
+            const answer = await getJson('faces', {...this.query, limit}, this.signal);
             if (turn === this.loads)
-                this.replace(answer);
+                this.replace(answer, limit);
         } catch (e) {
-            this.fail(e);
+            this.fail(e, turn);
         }
         if (turn === this.loads)
             this.loaded();
@@ -77,33 +78,43 @@ class List {
         byId('view-people').removeAttribute('aria-busy');
     }
 
-    replace({faces, why}) {
+    replace({faces, why}, limit) {
         this.rows.clear();
         byId('people-rows').replaceChildren();
         faces.forEach((row) => this.put(row));
-        byId('people-older').hidden = faces.length < this.most;
+        byId('people-older').hidden = faces.length < limit;
         byId('people-scroll').hidden = Boolean(why);
         this.why = why;
         this.sayEmpty();
     }
 
     // The last row is asked for again: two people may have appeared in the same millisecond.
+    // An answer that a load has overtaken is dropped, for the filter may be another; the load
+    // brings as many rows.
     async older() {
+        if (this.during) {
+            this.most += PAGE;
+            this.load();
+            return;
+        }
+        const turn = this.loads;
         const last = Date.parse(byId('people-rows').lastElementChild.dataset.start);
         const until = new Date(last + 1).toISOString();
         this.most += PAGE;
         try {
             const {faces} = await getJson('faces', {...this.query, until, limit: PAGE},
                     this.signal);
+            if (turn !== this.loads)
+                return;
             faces.forEach((row) => this.put(row));
             byId('people-older').hidden = faces.length < PAGE;
         } catch (e) {
-            this.fail(e);
+            this.fail(e, turn);
         }
     }
 
-    fail(e) {
-        if (!this.signal.aborted)
+    fail(e, turn) {
+        if (!this.signal.aborted && turn === this.loads)
             notice(byId('people-notice'), e.message);
     }
 
