@@ -171,6 +171,27 @@ def test_the_audience_has_the_numbers_of_facectl(page, browse):  # noqa: F811
     quiet(b)
 
 
+def test_a_year_that_is_being_typed_is_no_mishap(page, browse):  # noqa: F811
+    d = filled(page, cameras=EMPTY)
+    b = browse(d.page.port)
+    b.do("goto", view="audience")
+    b.do("choose", view="audience", name="period", value="own")
+    for year, value in (("2", "0002"), ("20", "0020"), ("202", "0202"), ("2024", "2024")):
+        told = b.do("enter", view="audience", name="from", keys="0102" + year)
+        assert told == {"notice": "", "value": f"{value}-01-02"}
+    assert "people" in b.do("audience")["summary"]
+    assert "four digits" in b.do("enter", view="audience", name="to", keys="010220240")["notice"]
+    b.do("goto", view="people")
+    b.do("rows", least=100)
+    for year, value in (("2", "0002"), ("2024", "2024")):
+        told = b.do("enter", view="people", name="since", keys=f"0102{year}\t0304am")
+        assert told == {"notice": "", "value": f"{value}-01-02T03:04"}
+    b.do("rows", least=100)
+    told = b.do("enter", view="people", name="since", keys="010220240")
+    assert "four digits" in told["notice"]
+    quiet(b)
+
+
 def test_a_photo_is_looked_at(page, browse, tmp_path):  # noqa: F811
     d = page()
     (tmp_path / "man.jpg").write_bytes(picture("man1.jpg"))

@@ -110,6 +110,24 @@ const commands = {
         await page.evaluate(() => fetch('api/v1/session').then((r) => r.text())); // and is read
         return {before: rows, rows: await texts('#people-rows tr')};
     },
+    // Types into a field, key by key as a person does, and tells what the view says then.
+    async enter({view, name, keys}) {
+        await page.evaluate(() => document.activeElement.blur()); // to begin at its first part
+        await page.focus(`#${view}-${name}`);
+        for (const [i, part] of keys.split('\t').entries()) {
+            if (i > 0)
+                await page.keyboard.press('Tab');
+            await page.keyboard.type(part);
+        }
+        await idle(view);
+        return {notice: await page.$eval(`#${view}-notice`, (e) => e.textContent),
+            value: await page.$eval(`#${view}-${name}`, (e) => e.value)};
+    },
+    async choose({view, name, value}) {
+        await page.select(`#${view}-${name}`, value);
+        await idle(view);
+        return {};
+    },
     async audience({by}) {
         if (by)
             await page.select('#audience-by', by);

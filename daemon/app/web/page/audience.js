@@ -71,10 +71,10 @@ function times(since, until) {
 
 async function load(view) {
     const turn = ++view.turn;
-    const query = question(view.form);
-    byId('audience-csv').href = address('audience', {...query, format: 'csv'});
-    byId('audience-json').href = address('audience', query);
     try {
+        const query = question(view.form);
+        byId('audience-csv').href = address('audience', {...query, format: 'csv'});
+        byId('audience-json').href = address('audience', query);
         const sums = await getJson('audience', query, view.signal);
         if (turn !== view.turn)
             return;

@@ -32,13 +32,13 @@ class List {
     most = PAGE;      // how many are kept, or a busy day would fill the browser
     appeared = [];
     loads = 0;
+    query = {};
     during = null;    // rows heard while a load is under way
 
     constructor(session, form, signal) {
         this.aggregateOnly = session.aggregate_only;
         this.form = form;
         this.signal = signal;
-        this.read();
     }
 
     read() {
@@ -48,7 +48,6 @@ class List {
     }
 
     filter() {
-        this.read();
         keepInAddress('people', readForm(this.form));
         this.most = PAGE;
         return this.load();
@@ -61,6 +60,7 @@ class List {
         this.during = [];
         byId('view-people').setAttribute('aria-busy', 'true');
         try {
+            this.read();
             const answer = await getJson('faces', {...this.query, limit}, this.signal);
             if (turn === this.loads)
                 this.replace(answer, limit);

@@ -48,13 +48,20 @@ export function date(time) {
 function wall(time) {
     const p = Object.fromEntries(
             shapes.parts.formatToParts(new Date(time)).map(({type, value}) => [type, value]));
-    return `${p.year}-${p.month}-${p.day}T${p.hour}:${p.minute}:${p.second}`;
+    return `${p.year.padStart(4, '0')}-${p.month}-${p.day}T${p.hour}:${p.minute}:${p.second}`;
+}
+
+// A browser lets years of one to six digits be typed; four are what the server reads as well.
+function checked(local) {
+    if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$/.test(local))
+        throw new RangeError('A date is expected whose year has four digits.');
+    return local;
 }
 
 // The moment at which the wall there shows this. The zone is asked twice because the offset that
 // counts is the one at the answer, which differs around a change of the clock.
 export function moment(local) {
-    const wanted = Date.parse(local + 'T00:00:00'.slice(local.length - 10) + 'Z');
+    const wanted = Date.parse(checked(local) + 'T00:00:00'.slice(local.length - 10) + 'Z');
     const offset = (time) => Date.parse(wall(time) + 'Z') - Math.floor(time / 1000) * 1000;
     const near = wanted - offset(wanted);
     return new Date(wanted - offset(near));
@@ -66,7 +73,7 @@ export function midnight(daysAgo) {
 }
 
 export function shiftDate(text, days) {
-    const noon = new Date(`${text}T12:00:00Z`);
+    const noon = new Date(`${checked(text)}T12:00:00Z`);
     noon.setUTCDate(noon.getUTCDate() + days);
     return noon.toISOString().slice(0, 10);
 }
