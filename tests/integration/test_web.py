@@ -433,6 +433,31 @@ def test_what_is_too_large_is_refused_unread(page):
         assert re.match(rb"HTTP/1.1 (400|413|431) ", s.recv(1000))
 
 
+def parts(n, size):
+    """A body of so many bytes that does not say how long it is."""
+    for at in range(0, n, size):
+        yield b"x" * min(size, n - at)
+
+
+def test_what_is_too_large_is_told_however_it_comes(page):
+    d = page()
+    json_type = {"Content-Type": "application/json"}
+    for _ in range(5):  # none keeps one of the four places for photos
+        r = d.page.ask("/api/v1/photo", "POST", parts((24 << 20) + 1, 1 << 20))
+        assert r.status == 413 and "at most" in json.loads(r.body)["error"]
+    r = d.page.ask("/api/v1/login", "POST", parts(5000, 100), json_type)
+    assert r.status == 413 and "4096" in json.loads(r.body)["error"]
+    assert d.page.ask("/api/v1/login", "POST", parts(4096, 100), json_type).status == 400
+    for method in ("GET", "HEAD"):
+        for path in ("/", "/api/v1/faces"):
+            assert d.page.ask(path, method, b"x" * 5000).status == 413, path
+            assert d.page.ask(path, method, parts(5000, 100)).status == 413, path
+            assert d.page.ask(path, method, b"x" * 4096).status == 200, path
+    with pytest.raises(OSError):  # one without an end is cut off
+        d.page.ask("/api/v1/login", "POST", parts(1 << 40, 1 << 20), json_type)
+    assert d.page.ask("/api/v1/photo", "POST", picture("man1.jpg")).status == 200
+
+
 def resources(d):
     pid = d.p.pid
     with open(f"/proc/{pid}/statm") as f:

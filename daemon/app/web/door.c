@@ -1,8 +1,9 @@
 /*
  * About a request before its handler. libmicrohttpd calls door_visit() first when the headers are
  * there: then it is judged, so that a body that nobody wants is never read. It comes again with
- * parts of the body, and at last for the answer. A connection that waits for something - news, a
- * picture that is being looked at - sleeps and holds no thread.
+ * parts of the body, and at last for the answer; in between none can be given. So of a body that
+ * did not say how long it is what is too much is read and thrown away, up to a bound. A connection
+ * that waits for something - news, a picture that is being looked at - sleeps and holds no thread.
  */
 #include "app/web/server.h"
 
@@ -112,13 +113,37 @@ static size_t most(const struct visit *v)
     return v->route->flags & ROUTE_PHOTO ? PHOTO_BYTES_MAX : BODY_MAX;
 }
 
-/* Before the body is read. */
+static enum MHD_Result too_large(struct visit *v)
+{
+    return reply_error(v, MHD_HTTP_CONTENT_TOO_LARGE, "at most %zu bytes are taken", most(v));
+}
+
+static void drop_job(struct visit *v)
+{
+    if (!v->job)
+        return;
+    photo_leave(v->web->photo);
+    free(v->job->json);
+    free(v->job);
+    v->job = NULL;
+}
+
+static void drop_body(struct visit *v)
+{
+    if (v->body)
+        explicit_bzero(v->body, v->size);
+    free(v->body);
+    v->body = NULL;
+    v->size = 0;
+}
+
+/* Before the body is read, whatever the method. */
 static enum MHD_Result judge_body(struct visit *v)
 {
     const char *length = visit_header(v, "Content-Length");
     if (length && strtoull(length, NULL, 10) > most(v)) {
         v->ready = false;
-        return reply_error(v, MHD_HTTP_CONTENT_TOO_LARGE, "at most %zu bytes are taken", most(v));
+        return too_large(v);
     }
     if (!(v->route->flags & ROUTE_PHOTO))
         return MHD_YES;
@@ -136,11 +161,16 @@ static enum MHD_Result take_body(struct visit *v, const char *data, size_t *size
 {
     size_t n = *size;
     *size = 0;
-    if (v->size + n > most(v)) /* one that did not say how long it is */
-        return MHD_NO;
-    uint8_t *body = realloc(v->body, v->size + n);
-    if (!body)
-        return MHD_NO;
+    uint8_t *body = NULL;
+    if (!v->spilt && v->size + n <= most(v))
+        body = realloc(v->body, v->size + n);
+    if (!body) {
+        v->short_of_memory |= !v->spilt && v->size + n <= most(v);
+        v->spilt += n;
+        drop_body(v);
+        drop_job(v); /* somebody else may have his place */
+        return v->spilt <= SPILT_MAX ? MHD_YES : MHD_NO;
+    }
     v->body = body;
     memcpy(v->body + v->size, data, n);
     v->size += n;
@@ -159,12 +189,16 @@ enum MHD_Result door_visit(void *arg, struct MHD_Connection *c, const char *url,
         v->path = mem_strdup(url);
         *state = v;
         enum MHD_Result r = judge(v, method);
-        return v->ready && v->route->flags & ROUTE_POST ? judge_body(v) : r;
+        return v->ready ? judge_body(v) : r;
     }
     if (!v->ready) /* it has been answered */
         return MHD_YES;
     if (*size > 0)
         return take_body(v, data, size);
+    if (v->spilt)
+        return v->short_of_memory
+                       ? reply_wait(v, MHD_HTTP_SERVICE_UNAVAILABLE, 2, "memory is short")
+                       : too_large(v);
     return v->route->answer(v);
 }
 
@@ -177,14 +211,8 @@ void door_gone(
     (void)why;
     if (!v)
         return;
-    if (v->job) {
-        photo_leave(v->web->photo);
-        free(v->job->json);
-        free(v->job);
-    }
-    if (v->body)
-        explicit_bzero(v->body, v->size);
-    free(v->body);
+    drop_job(v);
+    drop_body(v);
     free(v->path);
     free(v);
     *state = NULL;

@@ -28,6 +28,8 @@ struct visit {
     struct photo_job *job; /* the one that he waits for */
     uint8_t *body;
     size_t size;
+    size_t spilt;         /* so many bytes were too many, and are gone like those before them */
+    bool short_of_memory; /* that was why */
 };
 
 /* An argument of the query, or a header; NULL: none. */

@@ -37,7 +37,8 @@ enum route_flag {
     ROUTE_CAMERA = 4, /* "*" in the path is a camera's name */
     ROUTE_PHOTO = 8,  /* has a body of a picture's size, else of BODY_MAX */
 };
-#define BODY_MAX 4096
+#define BODY_MAX  4096
+#define SPILT_MAX (32 << 20) /* who sends more that nobody wants is cut off */
 
 struct route {
     const char *path;
