@@ -5,6 +5,7 @@
 #include "picture/peek.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libavcodec/avcodec.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 const struct still_limits still_limits_own = {512 << 20, 256 << 20, SCALE_SIDE_MAX};
 const struct still_limits still_limits_stranger = {24 << 20, 50 << 20, 4096};
@@ -178,21 +180,32 @@ struct frame *still_decode(const uint8_t *data, size_t size, const char *name,
 
 /* ------------------------------------------------------------- from a file --- */
 
+/* A pipe that nobody writes to must not hold us, nor a terminal become ours. */
+static FILE *open_file(const char *path, struct stat *ret_st, struct err *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    bool there = fd >= 0 && fstat(fd, ret_st) == 0;
+    bool other = there ? !S_ISREG(ret_st->st_mode) : errno == ENXIO; /* of a socket */
+    FILE *f = there && !other ? fdopen(fd, "r") : NULL;
+    if (f)
+        return f;
+    int r = -errno;
+    if (fd >= 0)
+        close(fd);
+    (void)(other ? err_set(e, -EINVAL, "%s: not a file, but a pipe, a device or a folder", path)
+                 : err_set(e, r, "%s: %s", path, err_name(r)));
+    return NULL;
+}
+
 static int load(const char *path, size_t most, uint8_t **ret_data, size_t *ret_size, struct err *e)
 {
     struct stat st;
-    FILE *f = fopen(path, "re");
-    if (!f || fstat(fileno(f), &st) < 0) {
-        int r = -errno;
-        if (f)
-            (void)fclose(f);
-        return err_set(e, r, "%s: %s", path, err_name(r));
-    }
+    FILE *f = open_file(path, &st, e);
+    if (!f)
+        return -1;
     int r = 0;
     size_t size = (size_t)st.st_size;
-    if (!S_ISREG(st.st_mode))
-        r = err_set(e, -EINVAL, "%s: not a file", path);
-    else if (size > most)
+    if (size > most)
         r = err_set(
                 e, -EFBIG, "%s: %zu MB are too many: at most %zu", path, size >> 20, most >> 20);
     uint8_t *data = r == 0 ? malloc(size + 1) : NULL;

@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 
 import cv2
@@ -158,7 +159,20 @@ def test_what_is_no_picture_is_one_sentence(pictures, tmp_path):
         assert r.stderr.count("\n") == 1 and words in r.stderr
         assert r.stderr.startswith(f"facectl image: {tmp_path}/{name}: ")
     assert "No such file" in image(tmp_path / "absent.jpg", code=1).stderr
-    assert "not a file" in image("/dev/null", code=1).stderr
+
+
+def test_what_is_no_file_is_not_waited_for(pictures, tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").mkdir()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(tmp_path / "c.jpg"))
+    shutil.copy(pictures["man1"], tmp_path / "d.jpg")
+    for name in ("/dev/null", tmp_path / "a.jpg", tmp_path / "c.jpg"):
+        assert image(name, code=1).stderr.splitlines() == [
+            f"facectl image: {name}: not a file, but a pipe, a device or a folder"]
+    r = image("--json", tmp_path, code=1)
+    assert [json.loads(line)["file"] for line in r.stdout.splitlines()] == [f"{tmp_path}/d.jpg"]
+    assert r.stderr.count("not a file") == 3
 
 
 def test_a_folder_goes_on_behind_what_cannot_be_read(pictures, tmp_path):
