@@ -32,9 +32,10 @@ page.setDefaultTimeout(PATIENCE);
 
 const text = (selector) => page.$eval(selector, (e) => e.innerText);
 const texts = (selector) => page.$$eval(selector, (list) => list.map((e) => e.innerText));
-const filled = (selector) => page.waitForFunction(
-        (s) => document.querySelector(s)?.innerText.trim(), {}, selector);
-
+const cells = (selector) => page.$$eval(`${selector} tr`, (list) =>
+    list.map((row) => [...row.cells].map((cell) => cell.textContent.trim())));
+// A view is busy from the moment that something is asked of it until the answer stands there: what
+// it shows meanwhile is of before.
 const idle = (view) => page.waitForFunction(
         (v) => !document.querySelector(`#view-${v}[aria-busy]`), {}, view);
 
@@ -71,17 +72,18 @@ const commands = {
             {}, least);
         return {troubles: await texts('#troubles > li'), cards: await texts('#cameras > li')};
     },
+    // With the line of events up, and what came before it was.
     async rows({least = 0}) {
+        await page.waitForSelector('#people-link[data-up="true"]');
+        await idle('people');
         await page.waitForFunction((n) =>
             document.querySelectorAll('#people-rows tr').length >= n, {}, least);
         return {rows: await texts('#people-rows tr'), link: await text('#people-link')};
     },
-    async filter({name, value, wait}) {
+    async filter({name, value}) {
         await page.select(`#people-${name}`, value);
-        await page.waitForFunction((w) => [...document.querySelectorAll('#people-rows tr')]
-            .every((r) => r.innerText.includes(w)), {}, wait);
-        await page.waitForFunction(() => !document.querySelector('#view-people[aria-busy]'));
-        return {rows: await texts('#people-rows tr')};
+        await idle('people');
+        return {rows: await cells('#people-rows')};
     },
     // A row that is not among these comes by itself.
     async newcomer({than}) {
@@ -131,22 +133,18 @@ const commands = {
     async audience({by}) {
         if (by)
             await page.select('#audience-by', by);
-        await filled('#audience-summary');
+        await idle('audience');
         await page.waitForSelector('#visits-chart svg');
-        const table = (id) => page.$$eval(`#${id} tr`, (list) =>
-            list.map((r) => [...r.cells].map((c) => c.textContent.trim())));
-        return {summary: await text('#audience-summary'), visits: await table('visits-table'),
-            ages: await table('ages-table'),
+        return {summary: await text('#audience-summary'), visits: await cells('#visits-table'),
+            ages: await cells('#ages-table'),
             charts: await page.$$eval('.chart svg', (list) => list.map((s) =>
                 s.getAttribute('aria-label') ?? s.querySelector('title')?.textContent))};
     },
     async photo({file}) {
         const answered = page.waitForResponse((r) => r.url().endsWith('/api/v1/photo'));
         await (await page.$('#photo-file')).uploadFile(file);
-        const well = (await answered).ok();
-        await page.waitForFunction((ok) => ok ? document.getElementById('photo-picture').naturalWidth :
-            document.getElementById('photo-error').innerText, {}, well);
-        await page.waitForFunction(() => !document.querySelector('#view-photo[aria-busy]'));
+        await answered;
+        await idle('photo');
         return {error: await page.$eval('#photo-error', (e) => e.textContent),
             faces: await texts('#photo-faces > li'),
             width: await page.$eval('#photo-picture', (i) => i.naturalWidth)};
@@ -154,13 +152,13 @@ const commands = {
     // A picture by the device's own camera, which is the browser's test pattern.
     async device() {
         await page.click('#device-open');
+        await page.waitForSelector('#device-take', {visible: true});
         await page.waitForFunction(() =>
             document.getElementById('device-video').readyState >= HTMLMediaElement.HAVE_ENOUGH_DATA);
         const answered = page.waitForResponse((r) => r.url().endsWith('/api/v1/photo'));
         await page.click('#device-take');
         const told = await (await answered).json();
-        await page.waitForFunction(() => document.getElementById('photo-picture').naturalWidth);
-        await page.waitForFunction(() => !document.querySelector('#view-photo[aria-busy]'));
+        await idle('photo');
         return {width: told.width, faces: told.faces.length, state: await text('#view-photo')};
     },
     async audit() {
