@@ -52,8 +52,7 @@ static int64_t days_later(int64_t us, int days)
 {
     struct tm tm = local(us);
     tm.tm_mday += days;
-    tm.tm_isdst = -1;
-    return (int64_t)mktime(&tm) * MONO_SECOND;
+    return when_local(&tm) * MONO_SECOND;
 }
 
 static int64_t midnight(int64_t us, int days)
@@ -61,8 +60,7 @@ static int64_t midnight(int64_t us, int days)
     struct tm tm = local(us);
     tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
     tm.tm_mday += days;
-    tm.tm_isdst = -1;
-    return (int64_t)mktime(&tm) * MONO_SECOND;
+    return when_local(&tm) * MONO_SECOND;
 }
 
 static int64_t quarter(int64_t us, bool up)
@@ -173,10 +171,7 @@ static int64_t make_days(struct audience *a)
         /* a zone may skip its midnight, or a whole day: then the date is another */
         tm = first;
         tm.tm_mday += (int)i;
-        tm.tm_hour = 12;
-        tm.tm_min = tm.tm_sec = 0;
-        tm.tm_isdst = -1;
-        (void)mktime(&tm);
+        (void)timegm(&tm); /* carries the days over */
         (void)strftime(key, sizeof(key), "%Y-%m-%d", &tm);
         add_group(a, key)->from_us = from_us;
     }

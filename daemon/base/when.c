@@ -159,6 +159,30 @@ static bool parse_offset(const char *p, int *ret_offset_s)
     return *p == '\0' && hours <= 23 && minutes <= 59;
 }
 
+static bool shows(time_t moment, time_t wall)
+{
+    struct tm tm;
+    localtime_r(&moment, &tm);
+    return moment + tm.tm_gmtoff == wall;
+}
+
+static time_t offset_at(time_t moment)
+{
+    struct tm tm;
+    localtime_r(&moment, &tm);
+    return tm.tm_gmtoff;
+}
+
+/* A day before and a day after every offset is one of the two that can count. */
+int64_t when_local(const struct tm *wall)
+{
+    struct tm tm = *wall;
+    time_t s = timegm(&tm);
+    time_t a = s - offset_at(s - 86400), b = s - offset_at(s + 86400);
+    time_t first = a < b ? a : b, second = a < b ? b : a;
+    return shows(first, s) ? first : second;
+}
+
 int when_parse(const char *text, int64_t now_us, int64_t *ret_wall_us)
 {
     int64_t ago, fraction_us = 0;
@@ -166,7 +190,7 @@ int when_parse(const char *text, int64_t now_us, int64_t *ret_wall_us)
         *ret_wall_us = now_us - ago;
         return 0;
     }
-    struct tm tm = {.tm_isdst = -1};
+    struct tm tm = {0};
     const char *p = text;
     bool utc = false;
     int offset_s = 0;
@@ -182,7 +206,7 @@ int when_parse(const char *text, int64_t now_us, int64_t *ret_wall_us)
     } else if (*p) {
         return -EINVAL;
     }
-    time_t s = utc ? timegm(&tm) - offset_s : mktime(&tm);
+    int64_t s = utc ? timegm(&tm) - offset_s : when_local(&tm);
     *ret_wall_us = s * MONO_SECOND + fraction_us;
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /*
  * Points in time as people and programs write them.
@@ -17,6 +18,15 @@ void when_format(char ret_text[WHEN_TEXT], int64_t wall_us);
 
 /* The same in the local time zone for tables: "2026-11-23 17:40:08". */
 void when_format_local(char ret_text[WHEN_TEXT], int64_t wall_us);
+
+/*
+ * The moment at which the clock on the wall shows this, in seconds since 1970; fields beyond their
+ * range are carried over, tm_isdst is not asked. Shown twice, because the clock went back: the
+ * first time. Never shown, because it went forward: as long after the step as the time is behind
+ * it, so that a day without a midnight begins at its first moment. mktime() answers the former by
+ * what it was asked before.
+ */
+int64_t when_local(const struct tm *wall);
 
 /*
  * Reads `90s 5m 1h 2d 3w` (so long before now_us), `2026-11-23` and `2026-11-23 17:40[:08]`

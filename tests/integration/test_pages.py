@@ -1,11 +1,12 @@
 """The pages in a real browser, with what a running daemon has seen."""
+import datetime
 import json
 import os
 import re
 import shutil
 import subprocess
-
 import sys
+import zoneinfo
 
 import pytest
 
@@ -205,6 +206,34 @@ def test_a_year_that_is_being_typed_is_no_mishap(page, browse):  # noqa: F811
     b.do("rows", least=100)
     told = b.do("enter", view="people", name="since", keys="010220240")
     assert "four digits" in told["notice"]
+    quiet(b)
+
+
+def changes(zone):
+    """The days of last year on which this zone changed its clock."""
+    def offset(day):
+        return day.replace(tzinfo=zoneinfo.ZoneInfo(zone)).utcoffset()
+    noons = [datetime.datetime(datetime.date.today().year - 1, 1, 1, 12) + datetime.timedelta(i)
+             for i in range(366)]
+    return [b.date() for a, b in zip(noons, noons[1:]) if offset(a) != offset(b)]
+
+
+def test_days_begin_as_they_do_for_facectl(page, browse):  # noqa: F811
+    """Also where the clock is changed at midnight, so that there is none, or two."""
+    d = page(cameras=EMPTY)
+    b = browse(d.page.port)
+    b.do("goto", view="now")
+    for zone in ("America/Santiago", "America/Havana", "Europe/Berlin", "Australia/Lord_Howe"):
+        days = changes(zone)
+        assert len(days) == 2
+        locals_ = [f"{day}{clock}" for day in days
+                   for clock in ("", "T00:30", "T01:45", "T02:30", "T23:45")]
+        told = b.do("moments", zone=zone, locals=locals_)["moments"]
+        for local, moment in zip(locals_, told):
+            r = subprocess.run([house.tool("facectl"), "audience", "--json", "--db", d.database,
+                                "--since", local.replace("T", " ")], text=True, check=True,
+                               capture_output=True, env={**os.environ, "TZ": zone})
+            assert json.loads(r.stdout)["since"] == moment, (zone, local)
     quiet(b)
 
 

@@ -113,6 +113,8 @@ static void days_are_as_long_as_they_are(void **state)
             {"Asia/Kathmandu", "2026-03-29", "2026-03-30", 96},
             {"Australia/Lord_Howe", "2026-10-04", "2026-10-05", 94},
             {"Australia/Lord_Howe", "2026-04-05", "2026-04-06", 98},
+            {"America/Santiago", "2026-09-06", "2026-09-07", 92}, /* no midnight */
+            {"America/Havana", "2026-11-01", "2026-11-02", 100},  /* two of them */
             {"UTC", "2024-02-29", "2024-03-01", 96},
     };
     for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {

@@ -101,6 +101,40 @@ static void local_time(void **state)
     assert_string_equal(text, "0020-11-23 00:00:00");
 }
 
+/* Around a change of the clock the page and facectl must mean the same moment, whatever was asked
+ * before; tests/integration asks the page the same. */
+static void when_the_clock_is_changed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *zone, *local, *utc;
+    } cases[] = {
+            {"America/Santiago", "2026-09-06", "2026-09-06T04:00:00Z"}, /* no midnight */
+            {"America/Santiago", "2026-09-06 00:30", "2026-09-06T04:30:00Z"},
+            {"America/Santiago", "2026-09-05 23:59", "2026-09-06T03:59:00Z"},
+            {"America/Havana", "2026-03-08", "2026-03-08T05:00:00Z"},
+            {"America/Havana", "2026-11-01", "2026-11-01T04:00:00Z"}, /* two midnights */
+            {"America/Havana", "2026-11-01 00:30", "2026-11-01T04:30:00Z"},
+            {"America/Havana", "2026-11-01 01:00", "2026-11-01T06:00:00Z"},
+            {"Asia/Beirut", "2026-03-29", "2026-03-28T22:00:00Z"},
+            {"Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z"}, /* no such day */
+            {"Europe/Berlin", "2026-03-29 02:30", "2026-03-29T01:30:00Z"},
+            {"Europe/Berlin", "2026-10-25 02:30", "2026-10-25T00:30:00Z"},
+            {"Australia/Lord_Howe", "2026-04-05 01:45", "2026-04-04T14:45:00Z"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        zone(cases[i].zone);
+        for (int month = 1; month <= 7; month += 6) {
+            struct tm before = {.tm_year = 126, .tm_mon = month - 1, .tm_mday = 15, .tm_isdst = -1};
+            (void)mktime(&before);
+            char text[WHEN_TEXT], want[WHEN_TEXT];
+            when_format(text, parse(cases[i].local));
+            when_format(want, parse(cases[i].utc));
+            assert_string_equal(text, want);
+        }
+    }
+}
+
 static void so_long_ago(void **state)
 {
     (void)state;
@@ -165,6 +199,7 @@ int main(void)
             cmocka_unit_test(rfc3339),
             cmocka_unit_test(round_trips),
             cmocka_unit_test(local_time),
+            cmocka_unit_test(when_the_clock_is_changed),
             cmocka_unit_test(so_long_ago),
             cmocka_unit_test(durations),
             cmocka_unit_test(no_such_time),

@@ -161,6 +161,14 @@ const commands = {
         await idle('photo');
         return {width: told.width, faces: told.faces.length, state: await text('#view-photo')};
     },
+    // Which moment the page takes for this time of that zone.
+    async moments({zone, locals}) {
+        return {moments: await page.evaluate(async (z, list) => {
+            const time = await import('./time.js');
+            time.useZone(z);
+            return list.map((local) => time.moment(local).toISOString());
+        }, zone, locals)};
+    },
     async audit() {
         await page.evaluate(AXE);
         const {violations} = await page.evaluate(() => globalThis.axe.run());

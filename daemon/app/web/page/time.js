@@ -58,13 +58,15 @@ function checked(local) {
     return local;
 }
 
-// The moment at which the wall there shows this. The zone is asked twice because the offset that
-// counts is the one at the answer, which differs around a change of the clock.
+// The moment at which the wall there shows this: the first of two, where the clock goes back; as long
+// after the step as the time is behind it, where it goes forward. As when_local() of the server.
 export function moment(local) {
+    const DAY_MS = 86400000;
     const wanted = Date.parse(checked(local) + 'T00:00:00'.slice(local.length - 10) + 'Z');
-    const offset = (time) => Date.parse(wall(time) + 'Z') - Math.floor(time / 1000) * 1000;
-    const near = wanted - offset(wanted);
-    return new Date(wanted - offset(near));
+    const shown = (time) => Date.parse(wall(time) + 'Z');
+    const candidates = [wanted - DAY_MS, wanted + DAY_MS].map((near) => wanted - (shown(near) - near));
+    const first = Math.min(...candidates);
+    return new Date(shown(first) === wanted ? first : Math.max(...candidates));
 }
 
 // Midnight there, so many days before today (after it: negative).
