@@ -129,7 +129,7 @@ def filled(page, **how):
     d = page(**how)
     d.stop()
     d.wait()
-    fill_db.fill(d.database, list(how["cameras"]))
+    d.people = fill_db.fill(d.database, list(how["cameras"]))
     d.start().wait_ready()
     d.page.wait("/readyz", lambda r: r.status == 200)
     return d
@@ -271,6 +271,21 @@ def test_a_password_is_asked_for(page, browse):  # noqa: F811
     assert not b.do("login", password=GRAVE)["error"]
     assert b.do("goto", view="people")["heading"] == "People"
     assert b.do("report")["elsewhere"] == []
+
+
+def test_the_pictures_of_the_readme(page, browse):  # noqa: F811
+    """They show people who never were, and nobody else: docs/images has copies."""
+    d = filled(page, cameras=EMPTY)
+    os.makedirs(SHOTS, exist_ok=True)
+    b = browse(d.page.port)
+    b.do("goto", view="audience")
+    b.do("audience")
+    b.do("screenshot", file=os.path.join(SHOTS, "readme-audience.png"))
+    b.do("goto", view="people", dark=True)
+    assert not any("still there" in row for row in b.do("rows", least=100)["rows"])
+    b.do("screenshot", file=os.path.join(SHOTS, "readme-people.png"))
+    assert d.rows("SELECT count(*) AS n FROM faces")[0]["n"] == d.people
+    quiet(b)
 
 
 @pytest.mark.parametrize("dark", [False, True])
