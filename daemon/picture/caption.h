@@ -13,6 +13,10 @@
 
 void caption_full(char ret_text[CAPTION_TEXT], const struct answers *a);
 
+/* For a line of text, where each that is withheld has its reason: "gender ? (blurred), 25-32". */
+#define CAPTION_LINE (2 * CAPTION_TEXT + 2)
+void caption_line(char ret_text[CAPTION_LINE], const struct answers *a);
+
 /* "F 25-32", "F ?", "?": for where there is little room. */
 void caption_brief(char ret_text[CAPTION_TEXT], const struct answers *a);
 

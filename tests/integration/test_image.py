@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import urllib.parse
 
 import cv2
 import numpy
@@ -74,6 +75,15 @@ def test_json_is_the_contract(pictures):
     assert list(face["gender"]) == ["value", "probability", "unknown"]
     assert all(0 <= v <= 1 for v in face["box"])
     assert abs(face["box"][2] * width - face["width_px"]) < 2
+
+
+def test_a_name_that_is_no_text_is_told_all_the_same(pictures, tmp_path):
+    name = os.fsencode(tmp_path) + b"/caf\xe9 50%.jpg"
+    shutil.copy(pictures["man1"], name)
+    found = faces(os.fsdecode(name))
+    assert found["file"] == f"{tmp_path}/caf? 50%.jpg"
+    assert urllib.parse.unquote_to_bytes(found["file_encoded"]) == name
+    assert "file_encoded" not in faces(pictures["man1"])
 
 
 def test_a_line_for_a_person(pictures, tmp_path):

@@ -18,6 +18,31 @@ static void expect(const struct answers *a, const char *full, const char *brief)
     assert_string_equal(text, brief);
 }
 
+static void expect_line(enum unknown gender, enum unknown age, const char *line)
+{
+    struct answers a = {.age_range = 2,
+            .age_probability = 0.43f,
+            .age_unknown = age,
+            .female = true,
+            .gender_probability = 0.97f,
+            .gender_unknown = gender};
+    char text[CAPTION_LINE];
+    caption_line(text, &a);
+    assert_string_equal(text, line);
+}
+
+/* A reason stands behind what it is the reason of. */
+static void lines(void **state)
+{
+    (void)state;
+    expect_line(UNKNOWN_NOT, UNKNOWN_NOT, "female 97 %, 8-12 43 %");
+    expect_line(UNKNOWN_NOT_ESTIMATED, UNKNOWN_NOT, "gender ? (not estimated), 8-12 43 %");
+    expect_line(UNKNOWN_NOT, UNKNOWN_BLURRED, "female 97 %, age ? (blurred)");
+    expect_line(UNKNOWN_PROFILE, UNKNOWN_PROFILE, "unknown: seen from the side");
+    expect_line(UNKNOWN_DISAGREE, UNKNOWN_OUT_OF_RANGE,
+            "gender ? (the pictures disagree), age ? (not an age that the model learned)");
+}
+
 static void words(void **state)
 {
     (void)state;
@@ -55,6 +80,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(words),
+            cmocka_unit_test(lines),
             cmocka_unit_test(every_reason_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

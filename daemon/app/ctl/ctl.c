@@ -1,10 +1,14 @@
 #include "app/ctl/ctl.h"
 
+#include "base/mem.h"
 #include "base/redact.h"
+#include "base/url.h"
 #include "conf/load.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 int ctl_fail(enum ctl_exit code, const char *command, const char *fmt, ...)
 {
@@ -16,6 +20,26 @@ int ctl_fail(enum ctl_exit code, const char *command, const char *fmt, ...)
     redact_text(text, sizeof(text), raw);
     fprintf(stderr, "facectl %s: %s\n", command, text);
     return (int)code;
+}
+
+void ctl_put_name(struct json_t *j, const char *key, const char *name)
+{
+    json_t *text = json_string(name);
+    if (text) {
+        json_object_set_new(j, key, text);
+        return;
+    }
+    char *ascii = mem_strdup(name), *whole = url_encode(name);
+    char *other = mem_format("%s_encoded", key);
+    for (char *p = ascii; *p; p++) {
+        if (*p & 0x80)
+            *p = '?';
+    }
+    json_object_set_new(j, key, json_string(ascii));
+    json_object_set_new(j, other, json_string(whole));
+    free(ascii);
+    free(whole);
+    free(other);
 }
 
 void ctl_parse(const struct argp *argp, int argc, char **argv, void *input)

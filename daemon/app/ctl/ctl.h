@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 struct conf;
+struct json_t;
 
 /*
  * facectl's subcommands, one file each, and the few things that they share.
@@ -40,6 +41,12 @@ int ctl_verify(int argc, char **argv);
 /* "facectl events: TEXT" on standard error, redacted; returns the code. */
 int ctl_fail(enum ctl_exit code, const char *command, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
+
+/*
+ * A file's name in a document. JSON is UTF-8, and a name may be any bytes: of one that is not,
+ * `key` gets what can be read of it, and `key`_encoded all of it, percent-encoded.
+ */
+void ctl_put_name(struct json_t *j, const char *key, const char *name);
 
 /* argp_parse() whose usage lines name "facectl COMMAND" and whose errors exit with 2. */
 void ctl_parse(const struct argp *argp, int argc, char **argv, void *input);

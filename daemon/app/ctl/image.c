@@ -131,16 +131,10 @@ static void print_text(const char *file, const struct view_face *faces, int n)
         printf("%s: no face\n", file);
     for (int i = 0; i < n; i++) {
         const struct portrait *p = &faces[i].portrait;
-        char words[CAPTION_TEXT];
-        caption_full(words, &p->answers);
-        printf("%s: %s", file, words);
-        /* One that is withheld was only marked with "?". */
-        if (p->answers.age_unknown && !p->answers.gender_unknown)
-            printf(" (%s)", caption_reason(p->answers.age_unknown));
-        if (p->answers.gender_unknown && !p->answers.age_unknown)
-            printf(" (%s)", caption_reason(p->answers.gender_unknown));
-        printf("; at %.0f,%.0f, %.0f px wide, score %.2f\n", (double)p->box.x, (double)p->box.y,
-                (double)p->box.w, (double)faces[i].score);
+        char words[CAPTION_LINE];
+        caption_line(words, &p->answers);
+        printf("%s: %s; at %.0f,%.0f, %.0f px wide, score %.2f\n", file, words, (double)p->box.x,
+                (double)p->box.y, (double)p->box.w, (double)faces[i].score);
     }
 }
 
@@ -148,8 +142,7 @@ static void print_json(
         const char *file, const struct frame *f, const struct view_face *faces, int n)
 {
     json_t *j = json_object();
-    json_t *name = json_string(file);
-    json_object_set_new(j, "file", name ? name : json_string("?"));
+    ctl_put_name(j, "file", file);
     json_t *rest = viewer_json(f, faces, n);
     json_object_update(j, rest);
     json_decref(rest);

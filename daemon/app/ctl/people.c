@@ -1,5 +1,6 @@
 #include "app/ctl/people.h"
 
+#include "app/ctl/ctl.h"
 #include "base/mem.h"
 #include "base/when.h"
 #include "picture/caption.h"
@@ -59,8 +60,7 @@ static void print_json(const struct people *p, const struct event *ev, int numbe
     free(text);
     for (size_t i = 0; i < sizeof(of_a_database) / sizeof(of_a_database[0]); i++)
         json_object_del(j, of_a_database[i]);
-    json_t *source = json_string(p->source);
-    json_object_set_new(j, "source", source ? source : json_string("?"));
+    ctl_put_name(j, "source", p->source);
     json_object_set_new(j, "person", json_integer(number));
     json_dumpf(j, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
     putchar('\n');
