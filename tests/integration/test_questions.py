@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,16 @@ def test_the_table_fits_a_terminal(month):
                     ask(month, "audience"))
     rows = list(csv.reader(io.StringIO(ask(month, "audience", "--format", "csv"))))
     assert rows[0][0] == "day" and len(rows) == 8 and len({len(r) for r in rows}) == 1
+
+
+def test_the_bench_begins_anew(month, tmp_path):
+    """Also where one that was interrupted has left its people."""
+    for ending in ("", "-wal", ".lock"):
+        if os.path.exists(month.database + ending):
+            shutil.copy(month.database + ending, tmp_path / f"bench-ask.db{ending}")
+    r = subprocess.run([house.tool("bench_ask"), "1000", tmp_path], capture_output=True, text=True)
+    assert r.returncode == 0 and r.stdout.startswith("1000 people in a year"), r.stderr
+    assert os.listdir(tmp_path) == []
 
 
 def test_wrong_questions(month):

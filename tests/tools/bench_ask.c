@@ -33,6 +33,17 @@ static void die(const char *what, const char *why)
     exit(1);
 }
 
+/* What an earlier run left behind when it was interrupted goes as well. */
+static void clear(void)
+{
+    static const char *const ends[] = {"", ".lock", "-wal", "-shm"};
+    char file[600];
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        (void)snprintf(file, sizeof(file), "%s%s", path, ends[i]);
+        (void)unlink(file);
+    }
+}
+
 static void make(void)
 {
     struct err e = {0};
@@ -145,6 +156,7 @@ int main(int argc, char **argv)
     path = file;
     records = strtoll(argv[1], NULL, 10);
     now_us = mono_wall_us();
+    clear();
     make();
     fill();
     struct stat st = {0};
@@ -177,10 +189,6 @@ int main(int argc, char **argv)
     ask("events of a camera that saw nobody", faces, &nobody);
     ask("events of two days", faces, &today);
     ask("export, the last 1000", faces, &after);
-    static const char *const ends[] = {"", ".lock", "-wal", "-shm"};
-    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        (void)snprintf(file, sizeof(file), "%s/bench-ask.db%s", argv[2], ends[i]);
-        (void)unlink(file);
-    }
+    clear();
     return 0;
 }
