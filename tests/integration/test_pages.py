@@ -160,6 +160,15 @@ def test_people_are_filtered(page, browse):  # noqa: F811
     quiet(b)
 
 
+def test_sums_alone_are_said_to_be_so(page, browse):  # noqa: F811
+    d = page(cameras=EMPTY, extra="privacy: { aggregate_only = true; };")
+    b = browse(d.page.port)
+    b.do("goto", view="people")
+    told = b.do("sentence", view="people")
+    assert "privacy.aggregate_only" in told["notice"] and told["links"] == 0  # no table to bring
+    quiet(b)
+
+
 def test_a_late_answer_is_not_for_another_question(page, browse):  # noqa: F811
     d = filled(page, cameras=EMPTY)
     b = browse(d.page.port)

@@ -227,8 +227,13 @@ def test_sums_alone_say_why_nobody_is_listed(page):
     d.page.wait("/api/v1/audience", lambda r: json.loads(r.body)["people"] >= 2, timeout=60)
     told = d.page.get("/api/v1/faces")
     assert told["faces"] == [] and "privacy.aggregate_only" in told["why"]
-    r = d.page.ask("/api/v1/events")
-    assert r.status == 403 and "privacy.aggregate_only" in json.loads(r.body)["error"]
+    assert d.page.get("/api/v1/export?after=0")["why"] == told["why"]
+    doc = d.page.get("/api/v1/openapi.json")
+    for path, query in (("events", ""), ("faces", "?format=csv"),
+                        ("export", "?format=csv&after=0")):
+        r = d.page.ask(f"/api/v1/{path}{query}")
+        assert r.status == 403 and "privacy.aggregate_only" in json.loads(r.body)["error"]
+        check(doc, f"/api/v1/{path}", "get", r)
 
 
 def photo_of(told):

@@ -130,6 +130,12 @@ const commands = {
         await idle(view);
         return {};
     },
+    async sentence({view}) {
+        await idle(view);
+        await page.waitForSelector(`#${view}-notice`, {visible: true});
+        return {notice: await text(`#${view}-notice`), links: await page.$$eval(
+            `#view-${view} a`, (list) => list.filter((a) => a.checkVisibility()).length)};
+    },
     async audience({by}) {
         if (by)
             await page.select('#audience-by', by);

@@ -109,11 +109,13 @@ struct listing {
     json_t *list;
     FILE *csv; /* or that */
     const char *epoch;
+    int64_t n;
 };
 
 static int add_row(const struct face_row *row, void *arg)
 {
     struct listing *l = arg;
+    l->n++;
     if (l->csv)
         row_csv(l->csv, row, l->epoch);
     else
@@ -143,9 +145,13 @@ static enum MHD_Result list(
         json_decref(l.list);
         return reply_error(v, MHD_HTTP_SERVICE_UNAVAILABLE, "the database cannot be read just now");
     }
+    bool empty = v->web->conf->privacy.aggregate_only && l.n == 0;
+    if (text && empty) { /* a table has no room for the reason */
+        free(text);
+        return reply_error(v, MHD_HTTP_FORBIDDEN, "%s", aggregate_only);
+    }
     if (text)
         return reply_text(v, MHD_HTTP_OK, CSV, text, n);
-    bool empty = v->web->conf->privacy.aggregate_only && json_array_size(l.list) == 0;
     return reply_json(v, MHD_HTTP_OK,
             json_pack("{s:o, s:s?}", "faces", l.list, "why", empty ? aggregate_only : NULL));
 }

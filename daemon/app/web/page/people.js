@@ -84,6 +84,7 @@ class List {
         faces.forEach((row) => this.put(row));
         byId('people-older').hidden = faces.length < limit;
         byId('people-scroll').hidden = Boolean(why);
+        byId('people-csv').hidden = Boolean(why);
         this.why = why;
         this.sayEmpty();
     }
