@@ -258,6 +258,8 @@ def test_a_photo_is_looked_at(page, browse, tmp_path):  # noqa: F811
     (tmp_path / "woman.jpg").write_bytes(picture("woman1.jpg"))
     other = b.do("photo", file=str(tmp_path / "woman.jpg"))
     assert len(other["faces"]) == 1 and "gender: female" in other["faces"][0].lower()
+    # A photo may come over a slow line: 64 kbit/s, and half a minute for the look at it.
+    assert other["patience"] == 30000 + os.path.getsize(tmp_path / "woman.jpg") / 8
     assert other["width"] == house.picture_size(tmp_path / "woman.jpg")[0] != 612
     quiet(b)
     assert "not a picture" in b.do("photo", file=str(tmp_path / "text.jpg"))["error"]

@@ -148,10 +148,20 @@ const commands = {
     },
     async photo({file}) {
         const answered = page.waitForResponse((r) => r.url().endsWith('/api/v1/photo'));
+        await page.evaluate(() => { // how long the page would wait for each answer
+            const timeout = AbortSignal.timeout;
+            globalThis.patience = [];
+            AbortSignal.timeout = (ms) => {
+                globalThis.patience.push(ms);
+                AbortSignal.timeout = timeout;
+                return timeout.call(AbortSignal, ms);
+            };
+        });
         await (await page.$('#photo-file')).uploadFile(file);
         await answered;
         await idle('photo');
-        return {error: await page.$eval('#photo-error', (e) => e.textContent),
+        return {patience: (await page.evaluate(() => globalThis.patience))[0],
+            error: await page.$eval('#photo-error', (e) => e.textContent),
             faces: await texts('#photo-faces > li'),
             width: await page.$eval('#photo-picture', (i) => i.naturalWidth)};
     },

@@ -3,6 +3,7 @@
 
 const BASE = 'api/v1/';
 const PATIENCE_MS = 30000;
+const SLOWEST = 8; // bytes a millisecond: of a line slower than that it is not waited for the end
 
 export class ApiError extends Error {
     constructor(status, message, retryAfter = null) {
@@ -27,7 +28,7 @@ export function address(path, query = {}) {
 // The answer, of status 2xx or 304; anything else is thrown as an ApiError. Rejects with an
 // AbortError only when the caller's own signal says stop.
 export async function ask(path, {query, signal, ...options} = {}) {
-    const limits = [AbortSignal.timeout(PATIENCE_MS)];
+    const limits = [AbortSignal.timeout(PATIENCE_MS + (options.body?.size ?? 0) / SLOWEST)];
     if (signal)
         limits.push(signal);
     let answer;
