@@ -57,6 +57,20 @@ static int refuse_second(int fd, struct err *e)
             pid[0] ? ", process " : "", pid);
 }
 
+/*
+ * What root makes here, for facectl, must be the daemon's to open: it gets the owner of the file
+ * at `like`, or of the directory where that is not there yet.
+ */
+static void hand_over(int fd, const char *path, const char *like)
+{
+    struct stat st;
+    char dir[4096];
+    directory_of(path, dir, sizeof(dir));
+    if (geteuid() == 0 && (stat(like ? like : dir, &st) == 0 || stat(dir, &st) == 0) &&
+            fchown(fd, st.st_uid, st.st_gid) < 0)
+        log_debug("store", "what was made for '%s' stays root's: %s", path, err_name(errno));
+}
+
 static int lock(const char *path, struct err *e)
 {
     struct stat st;
@@ -70,9 +84,7 @@ static int lock(const char *path, struct err *e)
     free(name);
     if (fd < 0)
         return cannot_write(path, code, e);
-    /* Made by root, for facectl: the daemon must be able to open it. */
-    if (geteuid() == 0 && stat(path, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
-        log_debug("store", "the lock stays root's: %s", err_name(errno));
+    hand_over(fd, path, path);
     int r = 0;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         r = errno == EWOULDBLOCK ? refuse_second(fd, e) : cannot_write(path, errno, e);
@@ -287,8 +299,10 @@ static int open_once(const char *path, struct sqlite3 **ret_db, struct err *e)
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
     if (fd < 0 && errno != EEXIST)
         return cannot_write(path, errno, e);
-    if (fd >= 0)
+    if (fd >= 0) {
+        hand_over(fd, path, NULL);
         close(fd);
+    }
 
     sqlite3 *db = NULL;
     int r = 0;
@@ -328,7 +342,15 @@ out:
     return r;
 }
 
-int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e)
+int dbfile_refuse_damaged(const char *path, const char *why, struct err *e)
+{
+    return err_set(e, -EUCLEAN,
+            "database '%s' is damaged (%s) and was left where it is: start faced, which moves it "
+            "aside and begins a new one, or see what `sqlite3 '%s' .recover` brings back",
+            path, why, path);
+}
+
+static int open_any(const char *path, bool strict, struct sqlite3 **ret_db, struct err *e)
 {
     struct err why = {0};
     if (is_no_database(path))
@@ -337,6 +359,8 @@ int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e)
                 "this one away",
                 path);
     int r = open_once(path, ret_db, &why);
+    if (r == -EUCLEAN && strict)
+        return dbfile_refuse_damaged(path, why.text, e);
     if (r == -EUCLEAN) {
         struct err damage = why;
         r = dbfile_set_aside(path, damage.text, &why);
@@ -344,4 +368,14 @@ int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e)
             r = open_once(path, ret_db, &why);
     }
     return r < 0 ? err_set(e, r, "database '%s': %s", path, why.text) : 0;
+}
+
+int dbfile_open_strict(const char *path, struct sqlite3 **ret_db, struct err *e)
+{
+    return open_any(path, true, ret_db, e);
+}
+
+int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e)
+{
+    return open_any(path, false, ret_db, e);
 }

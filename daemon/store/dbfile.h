@@ -11,6 +11,8 @@
  * A damaged database is a state and not an end: it is moved aside, with its -wal, to
  * <path>.damaged-<time>, and a new one is begun. A file that is no database, a database of another
  * program, or of a newer faced, is left alone and refused. Logs what was moved; nothing else.
+ * Somebody who asked for work on what is in it gets no new one in its place: he would believe that
+ * the work was done.
  */
 struct sqlite3;
 
@@ -42,8 +44,16 @@ bool dbfile_same(const struct dbfile_mark *a, const struct dbfile_mark *b);
  */
 void dbfile_abandon(struct sqlite3 *db, const char *path, const struct dbfile_mark *opened);
 
-/* Opens for writing under that lock, moving a damaged file aside. */
+/*
+ * Opens for writing under that lock. What was made by root, for facectl, belongs to the owner of
+ * its directory. Strict: a damaged file is refused with -EUCLEAN and the way out; else it is moved
+ * aside and a new one begun.
+ */
+int dbfile_open_strict(const char *path, struct sqlite3 **ret_db, struct err *e);
 int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e);
+
+/* The sentence for somebody who asked for work on a file that is damaged. Returns -EUCLEAN. */
+int dbfile_refuse_damaged(const char *path, const char *why, struct err *e);
 
 /* Moves the file aside; for damage that is met later, after the connection was closed. */
 int dbfile_set_aside(const char *path, const char *why, struct err *e);

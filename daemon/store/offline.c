@@ -1,4 +1,5 @@
 #include "base/mono.h"
+#include "store/dbfile.h"
 #include "store/keeper.h"
 #include "store/writer.h"
 
@@ -40,7 +41,9 @@ int store_work(const struct store_options *options, const struct store_order *or
     int r = must_exist(options->path, e);
     if (r < 0)
         return r;
-    struct writer *w = writer_open(options, e);
+    struct store_options strict = *options;
+    strict.strict = true;
+    struct writer *w = writer_open(&strict, e);
     if (!w)
         return e->code;
     struct keeper k;
@@ -52,7 +55,9 @@ int store_work(const struct store_options *options, const struct store_order *or
         r = writer_rewrite(w, e);
         k.progress.cannot_shrink = r < 0;
     }
-    if (k.progress.code < 0)
+    if (k.progress.code == -EUCLEAN)
+        r = dbfile_refuse_damaged(options->path, k.progress.text, e);
+    else if (k.progress.code < 0)
         r = err_set(e, k.progress.code, "database '%s': %s", options->path, k.progress.text);
     writer_close(w);
     *ret_progress = k.progress;

@@ -56,6 +56,7 @@ struct store_options {
     const char *node;
     struct store_settings settings;
     struct event_loss *loss; /* what the events' queue counts in its squeeze; NULL: nothing */
+    bool strict;             /* a damaged file is refused and stays, instead of being moved aside */
 };
 
 /*
@@ -153,7 +154,8 @@ void store_on_commit(
 /*
  * Does the same without a daemon: locks and opens the database as store_open() does, and brings it
  * to its end. each() hears of the progress now and then. 0, or a negative errno with a sentence;
- * -EBUSY: a daemon has the database.
+ * -EBUSY: a daemon has the database; -EUCLEAN: it is damaged. Always strict: an empty file in the
+ * place of one that cannot be read would look as if all had been erased.
  */
 int store_work(const struct store_options *options, const struct store_order *order,
         void (*each)(const struct store_progress *progress, void *arg), void *arg,

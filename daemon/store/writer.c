@@ -215,7 +215,7 @@ static int attach(struct writer *w, struct err *e)
     const char *path = w->options->path;
     int r = dbfile_relock(path, &w->lock_fd, e);
     if (r == 0)
-        r = dbfile_open(path, &w->db, e);
+        r = w->options->strict ? dbfile_open_strict(path, &w->db, e) : dbfile_open(path, &w->db, e);
     if (r < 0)
         return r;
     dbfile_mark(path, &w->mark);
@@ -237,6 +237,8 @@ static int attach(struct writer *w, struct err *e)
 static int replace(struct writer *w, const char *why, struct err *e)
 {
     detach(w);
+    if (w->options->strict)
+        return dbfile_refuse_damaged(w->options->path, why, e);
     int r = dbfile_set_aside(w->options->path, why, e);
     return r < 0 ? r : attach(w, e);
 }
@@ -345,10 +347,15 @@ static int explain(struct writer *w, int rc, struct err *e)
     char reason[128];
     sql_reason(w->db, rc, reason, sizeof(reason));
     roll_back(w);
-    struct err why;
-    if (sql_is_damage(rc) && replace(w, reason, &why) < 0)
-        log_debug("store", "%s", why.text);
-    return err_set(e, schema_errno(rc), "%s", reason);
+    struct err why = {0};
+    int r = schema_errno(rc);
+    if (!sql_is_damage(rc))
+        return err_set(e, r, "%s", reason);
+    if (replace(w, reason, &why) == 0)
+        return err_set(e, r,
+                "the database was damaged (%s) and moved aside, with all that is in it", reason);
+    log_debug("store", "%s", why.text);
+    return err_set(e, r, "%s", reason);
 }
 
 int writer_chore(struct writer *w, struct chore *c, struct err *e)
@@ -420,7 +427,13 @@ struct writer *writer_open(const struct store_options *options, struct err *e)
                 err_name(r));
     struct err why = {0};
     struct batch none = {0};
-    if (writer_write(w, &none, &why) < 0)
+    r = writer_write(w, &none, &why);
+    if (r == -EUCLEAN && options->strict) {
+        writer_close(w);
+        (void)err_set(e, r, "%s", why.text);
+        return NULL;
+    }
+    if (r < 0)
         log_warn("store", "database '%s' cannot be written yet: %s", options->path, why.text);
     return w;
 }

@@ -224,6 +224,24 @@ def test_a_daemon_that_does_not_answer_keeps_its_database(running, tmp_path):
 
 
 @pytest.mark.models
+def test_a_damaged_database_is_not_taken_for_an_empty_one(running, tmp_path):
+    daemon = begun(tmp_path)
+    fill(daemon, 5)
+    with open(daemon.database, "r+b") as f:
+        f.seek(100)
+        f.write(b"X" * 16)
+    before = bytes_of(daemon)
+    for args in (["erase", "--since", "2020-01-01", "--yes"], ["prune"]):
+        r = daemon.ctl(*args, check=False)
+        assert r.returncode == 1 and not r.stdout
+        assert "is damaged" in r.stderr and "start faced" in r.stderr and ".recover" in r.stderr
+    assert bytes_of(daemon).startswith(before[:4096]) and not glob.glob(f"{daemon.database}.damaged-*")
+    running(daemon.start()).wait_ready()
+    daemon.wait_line("is damaged .*: it was moved to '.*damaged-.*' and a new one is begun")
+    assert daemon.stop() == 0
+
+
+@pytest.mark.models
 def test_erase_asks_on_a_terminal(running, tmp_path):
     daemon = begun(tmp_path)
     fill(daemon, 5)

@@ -112,6 +112,29 @@ static void a_path_that_cannot_be_is_refused_with_the_way_out(void **state)
     kit_remove(dir);
 }
 
+/* `facectl` as root must leave nothing that the daemon cannot open. */
+static void what_root_makes_belongs_to_the_owner_of_the_directory(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"faced.db", "faced.db.lock"};
+    char *dir = kit_dir();
+    const char *path = kit_path(dir, "faced.db");
+    uid_t owner = geteuid() == 0 ? 65534 : geteuid();
+    assert_int_equal(chown(dir, owner, (gid_t)-1), 0);
+    sqlite3 *db = NULL;
+    int fd = dbfile_lock(path, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(dbfile_open(path, &db, NULL), 0);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct stat st;
+        assert_int_equal(stat(kit_path(dir, names[i]), &st), 0);
+        assert_int_equal(st.st_uid, owner);
+    }
+    sqlite3_close(db);
+    close(fd);
+    kit_remove(dir);
+}
+
 /* As a user who may read and not write, whoever runs the test. */
 static void in_child(const char *path, int expected)
 {
@@ -241,6 +264,7 @@ int main(void)
             cmocka_unit_test(a_small_old_database_learns_to_shrink),
             cmocka_unit_test(a_second_daemon_is_refused_by_name),
             cmocka_unit_test(a_path_that_cannot_be_is_refused_with_the_way_out),
+            cmocka_unit_test(what_root_makes_belongs_to_the_owner_of_the_directory),
             cmocka_unit_test(without_permission_there_is_a_sentence),
             cmocka_unit_test(random_bytes_are_refused_and_kept),
             cmocka_unit_test(a_torn_database_is_moved_aside_after_an_unclean_stop),

@@ -750,6 +750,46 @@ static void without_a_daemon_the_work_is_done_on_the_file(void **state)
     end(h);
 }
 
+/* Bytes that are wrong in the header, and empty pages: different questions find them. */
+static void on_a_damaged_file_no_work_is_done_and_none_is_claimed(void **state)
+{
+    (void)state;
+    static const char zeros[4096], crosses[] = "XXXXXXXXXXXXXXXX";
+    for (int in_header = 0; in_header < 2; in_header++) {
+        struct house *h = begin();
+        start(h);
+        for (int i = 0; i < 300; i++)
+            put(h, EVENT_END, i);
+        close_store(h);
+        int fd = open(h->path, O_WRONLY);
+        struct stat before, after;
+        assert_int_equal(fstat(fd, &before), 0);
+        if (in_header)
+            assert_int_equal(pwrite(fd, crosses, 16, 100), 16);
+        for (off_t at = sizeof(zeros); !in_header && at < before.st_size; at += 4096)
+            assert_int_equal(pwrite(fd, zeros, sizeof(zeros), at), sizeof(zeros));
+        close(fd);
+
+        const struct store_order order = {.job = STORE_ERASE, .who = {.camera = "door"}};
+        struct store_progress p = {0};
+        struct err e = {0};
+        assert_int_equal(store_work(&h->options, &order, no_news, NULL, &p, &e), -EUCLEAN);
+        assert_non_null(strstr(e.text, h->path));
+        assert_non_null(strstr(e.text, "is damaged"));
+        assert_non_null(strstr(e.text, ".recover"));
+        assert_int_equal(kit_count_files(h->dir, "damaged-"), 0);
+        assert_int_equal(stat(h->path, &after), 0);
+        assert_int_equal(after.st_ino, before.st_ino);
+        assert_int_equal(after.st_size, before.st_size);
+
+        open_again(h); /* a daemon goes on, with a new one */
+        start(h);
+        close_store(h);
+        assert_int_equal(kit_count_files(h->dir, "damaged-"), 1);
+        end(h);
+    }
+}
+
 /* ---- a file that goes away ---- */
 
 static void a_removed_file_is_begun_anew(void **state)
@@ -916,6 +956,7 @@ int main(void)
             cmocka_unit_test(retention_goes_on_by_itself_and_obeys_new_settings),
             cmocka_unit_test(one_order_at_a_time_and_none_at_the_end),
             cmocka_unit_test(without_a_daemon_the_work_is_done_on_the_file),
+            cmocka_unit_test(on_a_damaged_file_no_work_is_done_and_none_is_claimed),
             cmocka_unit_test(a_removed_file_is_begun_anew),
             cmocka_unit_test(a_damaged_file_in_its_place_is_moved_aside),
             cmocka_unit_test(another_file_in_its_place_is_used_and_its_messages_are_sent),
