@@ -269,6 +269,15 @@ static void take_signals(struct daemon *d)
     }
 }
 
+/* A store that began failing has opened its database by now. */
+static void remember(struct daemon *d)
+{
+    struct store_stats stats;
+    store_stats(d->store, &stats);
+    if (!stats.failing)
+        watch_remember(d->watch);
+}
+
 static void run(struct daemon *d)
 {
     int64_t tick_us = mono_us();
@@ -291,6 +300,7 @@ static void run(struct daemon *d)
         if (mono_us() >= tick_us) {
             tick_us = mono_us() + TICK_MS * INT64_C(1000);
             health_tick(d->health);
+            remember(d);
             tell_web(d);
         }
         if (d->once >= 0 && watch_finished(d->watch)) {

@@ -34,6 +34,7 @@ struct watch {
     struct roster *roster;
     struct working present;
     struct working past; /* until its last camera has left */
+    bool unread;         /* what earlier runs left could not be read at the start */
 };
 
 /* ------------------------------------------------------------- pipelines --- */
@@ -101,13 +102,34 @@ static void clear_removed(struct watch *w, struct reader *r)
 }
 
 /* What a command said of the camera last holds, else what the configuration says. */
-static int add_camera(struct watch *w, struct reader *r, const struct conf_camera *camera)
+static bool is_enabled(struct reader *r, const struct conf_camera *camera)
 {
     bool enabled = camera->enabled;
     struct err e = {0};
     if (r && reader_camera_enabled(r, camera->name, &enabled, &e) < 0)
         log_warn("main", "whether '%s' was switched off is not known: %s", camera->name, e.text);
-    return roster_add(w->roster, w->conf, camera, w->present.pipeline, enabled);
+    return enabled;
+}
+
+static int add_camera(struct watch *w, struct reader *r, const struct conf_camera *camera)
+{
+    return roster_add(w->roster, w->conf, camera, w->present.pipeline, is_enabled(r, camera));
+}
+
+void watch_remember(struct watch *w)
+{
+    if (!w->unread)
+        return;
+    w->unread = false;
+    struct reader *reader = open_reader(w);
+    clear_removed(w, reader);
+    for (int i = 0; i < w->conf->n_cameras; i++) {
+        const struct conf_camera *camera = &w->conf->cameras[i];
+        bool enabled = is_enabled(reader, camera);
+        if (enabled != camera->enabled)
+            (void)roster_enable(w->roster, camera->name, enabled);
+    }
+    reader_close(reader);
 }
 
 /* ------------------------------------------------------------- birth --- */
@@ -163,6 +185,7 @@ int watch_start(struct watch *w, struct err *e)
 {
     int r = pipeline_start(w->present.pipeline);
     struct reader *reader = open_reader(w);
+    w->unread = !reader;
     clear_removed(w, reader);
     for (int i = 0; r == 0 && i < w->conf->n_cameras; i++)
         r = add_camera(w, reader, &w->conf->cameras[i]);

@@ -54,6 +54,10 @@ int watch_change(struct watch *w, struct conf *conf, const struct plan *plan, st
  * and once a second. True: something is not finished, come back soon. */
 bool watch_turn(struct watch *w);
 
+/* The database is being written: what could not be read there at the start is asked for once more,
+ * such as which cameras a command has switched off. */
+void watch_remember(struct watch *w);
+
 /* Only ever with `once`; see roster.h. */
 bool watch_finished(const struct watch *w);
 const char *watch_failed(const struct watch *w);

@@ -33,10 +33,30 @@ static void directory_of(const char *path, char *dst, size_t size)
         (void)snprintf(dst, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
+bool dbfile_may_pass(int code)
+{
+    return code == -ENOSPC || code == -EDQUOT || code == -EROFS || code == -EIO || code == -EBUSY;
+}
+
+const char *dbfile_way_out(int code)
+{
+    switch (code) {
+    case -ENOSPC:
+    case -EDQUOT: return "make room on its disk";
+    case -EBUSY: return "end the program that keeps it locked";
+    case -EROFS: return "make its disk writable";
+    case -EACCES: return "give faced write permission";
+    default: return "look at its disk";
+    }
+}
+
 static int cannot_write(const char *path, int code, struct err *e)
 {
     char dir[4096];
     directory_of(path, dir, sizeof(dir));
+    if (code != EBUSY && dbfile_may_pass(-code))
+        return err_set(
+                e, -code, "it cannot be written (%s): %s", err_name(code), dbfile_way_out(-code));
     if (code == ENOENT || code == ENOTDIR)
         return err_set(e, -code,
                 "there is no directory '%s': make it, or name another file in database.path", dir);
@@ -110,15 +130,16 @@ int dbfile_relock(const char *path, int *fd, struct err *e)
 {
     struct stat held, named;
     char *name = mem_format("%s.lock", path);
-    bool same = fstat(*fd, &held) == 0 && stat(name, &named) == 0 && held.st_dev == named.st_dev &&
-                held.st_ino == named.st_ino;
+    bool same = *fd >= 0 && fstat(*fd, &held) == 0 && stat(name, &named) == 0 &&
+                held.st_dev == named.st_dev && held.st_ino == named.st_ino;
     free(name);
     if (same)
         return 0;
     int next = dbfile_lock(path, e);
     if (next < 0)
         return next;
-    close(*fd);
+    if (*fd >= 0)
+        close(*fd);
     *fd = next;
     return 0;
 }
@@ -201,8 +222,9 @@ int dbfile_set_aside(const char *path, const char *why, struct err *e)
 static int fail(struct sqlite3 *db, int rc, struct err *e)
 {
     char reason[128];
+    int code = schema_errno_of(db, rc);
     sql_reason(db, rc, reason, sizeof(reason));
-    return err_set(e, schema_errno(rc), "it cannot be opened: %s", reason);
+    return err_set(e, code, "it cannot be opened: %s", reason);
 }
 
 /* Was it left by a process that did not close it? A clean end removes the -wal. */
@@ -291,6 +313,21 @@ static bool is_no_database(const char *path)
     return n > 0 && !database && !was_unclean(path);
 }
 
+/* Why SQLite would open it for reading only. */
+static int why_readonly(const char *path)
+{
+    return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0 ? errno : EACCES;
+}
+
+/* Puts the way out behind what SQLite says; damage and foreign files have theirs. */
+static int add_way_out(int r, struct err *e)
+{
+    struct err why = *e;
+    if (!dbfile_may_pass(r) && r != -EACCES)
+        return r;
+    return err_set(e, r, "%s: %s", why.text, dbfile_way_out(r));
+}
+
 static int open_once(const char *path, struct sqlite3 **ret_db, struct err *e)
 {
     bool unclean = was_unclean(path);
@@ -309,12 +346,12 @@ static int open_once(const char *path, struct sqlite3 **ret_db, struct err *e)
     int rc = sqlite3_open_v2(
             path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (rc != SQLITE_OK) {
-        r = fail(db, rc, e);
+        r = add_way_out(fail(db, rc, e), e);
         goto out;
     }
     sqlite3_busy_timeout(db, DBFILE_BUSY_MS);
     if (sqlite3_db_readonly(db, "main") == 1) {
-        r = cannot_write(path, EACCES, e);
+        r = cannot_write(path, why_readonly(path), e);
         goto out;
     }
     /* Nothing is written before it is clear whose file this is. */
@@ -331,6 +368,7 @@ static int open_once(const char *path, struct sqlite3 **ret_db, struct err *e)
         r = configure(db, e);
     if (r == 0 && unclean)
         r = look_through(path, db, e);
+    r = add_way_out(r, e);
     if (r == 0)
         learn_to_shrink(path, db);
 out:

@@ -25,7 +25,8 @@ struct sqlite3;
  */
 int dbfile_lock(const char *path, struct err *e);
 
-/* Takes the lock again where its file was removed, or the directory with it; *fd is exchanged. */
+/* Takes the lock again where its file was removed, or the directory with it, or where it could not
+ * be taken yet (-1); *fd is exchanged. */
 int dbfile_relock(const char *path, int *fd, struct err *e);
 
 /* Which files are at the path and at that of its -wal; 0: none. */
@@ -57,6 +58,12 @@ int dbfile_refuse_damaged(const char *path, const char *why, struct err *e);
 
 /* Moves the file aside; for damage that is met later, after the connection was closed. */
 int dbfile_set_aside(const char *path, const char *why, struct err *e);
+
+/* What passes by itself or by somebody's hand: a full, read-only or broken disk, a lock. */
+bool dbfile_may_pass(int code);
+
+/* What is to be done about such a code, as the end of a sentence. */
+const char *dbfile_way_out(int code);
 
 /* Writes the whole file anew, without what was deleted, and able to shrink from then on. Needs the
  * same room again for a while. 0 or a negative errno. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /*
@@ -172,11 +173,19 @@ int schema_errno(int rc)
     }
 }
 
+int schema_errno_of(struct sqlite3 *db, int rc)
+{
+    bool asks_system = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
+    int code = db && asks_system ? sqlite3_system_errno(db) : 0;
+    return code == ENOSPC || code == EDQUOT || code == EROFS ? -code : schema_errno(rc);
+}
+
 static int failed(struct sqlite3 *db, int rc, const char *what, struct err *e)
 {
     char reason[128];
+    int code = schema_errno_of(db, rc);
     sql_reason(db, rc, reason, sizeof(reason));
-    return err_set(e, schema_errno(rc), "%s: %s", what, reason);
+    return err_set(e, code, "%s: %s", what, reason);
 }
 
 /* Reads whose database this is and of what version; version 0: empty. */

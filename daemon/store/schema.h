@@ -34,8 +34,10 @@ int schema_bring(struct sqlite3 *db, struct err *e);
 /* What a reader must find: ours, and of the present version. Writes nothing. */
 int schema_check(struct sqlite3 *db, struct err *e);
 
-/* A negative errno for SQLite's result code. */
+/* A negative errno for SQLite's result code; and the system's own for the failure that db has just
+ * had, where SQLite calls a full or read-only disk an I/O error. */
 int schema_errno(int rc);
+int schema_errno_of(struct sqlite3 *db, int rc);
 
 /* The one row of `meta`: what the database knows of itself. */
 struct meta {

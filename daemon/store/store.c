@@ -21,6 +21,7 @@
 #include "base/thread.h"
 #include "base/when.h"
 #include "flow/queue.h"
+#include "store/dbfile.h"
 #include "store/desk.h"
 #include "store/keeper.h"
 #include "store/writer.h"
@@ -210,17 +211,6 @@ static void forget_batch(struct store *s)
     s->urgent = false;
 }
 
-static const char *way_out(int code)
-{
-    switch (code) {
-    case -ENOSPC: return "make room on its disk";
-    case -EBUSY: return "end the program that keeps it locked";
-    case -EROFS:
-    case -EACCES: return "give faced write permission";
-    default: return "look at its disk";
-    }
-}
-
 /* A failure to open it brings its own sentence, which names it and has the way out. */
 static bool names_it(const char *text)
 {
@@ -235,7 +225,7 @@ static void complain(const struct store *s)
         log_error("store", "%s; %s", f->text, meanwhile);
     else
         log_error("store", "database '%s' cannot be written (%s): %s; %s", s->options.path, f->text,
-                way_out(f->code), meanwhile);
+                dbfile_way_out(f->code), meanwhile);
 }
 
 static void failed(struct store *s)
@@ -461,8 +451,9 @@ struct store *store_open(const struct store_options *options, struct err *e)
     backoff_init(&s->backoff, RETRY_MIN_MS, RETRY_MAX_MS, (uint64_t)mono_us());
     pthread_mutex_init(&s->lock, NULL);
     thread_cond_init(&s->changed);
-    s->writer = writer_open(&s->options, e);
+    s->writer = writer_open(&s->options, &s->failure);
     if (!s->writer) {
+        (void)err_set(e, s->failure.code, "%s", s->failure.text);
         store_close(s);
         return NULL;
     }
@@ -471,6 +462,10 @@ struct store *store_open(const struct store_options *options, struct err *e)
         err_set(e, -errno, "eventfd: %s", err_name(errno));
         store_close(s);
         return NULL;
+    }
+    if (s->failure.code < 0) {
+        failed(s);
+        return s;
     }
     note(s, 0, NULL);
     s->stats.commits = 0;

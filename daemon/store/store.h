@@ -63,7 +63,8 @@ struct store_options {
  * Locks and opens the database, makes or upgrades it, and ends the records that a crash left open
  * at their own last sighting. Strings are copied, loss is kept. Fails with a sentence when the
  * path is not to be used: no directory, no permission, another daemon, another program's file, a
- * newer schema.
+ * newer schema. A full or read-only disk and a locked file are states here as well: the store is
+ * opened failing, and begins to write when that is over.
  */
 struct store *store_open(const struct store_options *options, struct err *e);
 

@@ -32,6 +32,7 @@ struct writer {
     struct meta meta; /* as committed */
     int64_t last_row; /* of the outbox, that was handed out in this process */
     bool ended_open;  /* records that a crash left open have been ended */
+    bool swept;       /* pictures that a crash left have been removed */
 };
 
 static int64_t at_least(int64_t a, int64_t b)
@@ -210,6 +211,15 @@ static int get_to_know(struct writer *w)
     return SQLITE_OK;
 }
 
+static void sweep(struct writer *w)
+{
+    int r = w->swept ? 0 : crops_sweep(w->crops);
+    w->swept = true;
+    if (r < 0)
+        log_warn("store", "pictures that nobody knows stay in '%s.crops': %s", w->options->path,
+                err_name(r));
+}
+
 static int attach(struct writer *w, struct err *e)
 {
     const char *path = w->options->path;
@@ -222,13 +232,15 @@ static int attach(struct writer *w, struct err *e)
     int rc = prepare(w);
     if (rc == SQLITE_OK)
         rc = get_to_know(w);
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK) {
+        sweep(w);
         return 0;
+    }
     char reason[128];
-    sql_reason(w->db, rc, reason, sizeof(reason));
     /* A table that is missing makes its statement a logic error. */
-    r = (rc & 0xff) == SQLITE_ERROR ? -EUCLEAN : schema_errno(rc);
-    (void)err_set(e, r, "database '%s' cannot be read: %s", path, reason);
+    r = (rc & 0xff) == SQLITE_ERROR ? -EUCLEAN : schema_errno_of(w->db, rc);
+    sql_reason(w->db, rc, reason, sizeof(reason));
+    (void)err_set(e, r, "database '%s' cannot be read: %s: %s", path, reason, dbfile_way_out(r));
     detach(w);
     return r;
 }
@@ -241,6 +253,14 @@ static int replace(struct writer *w, const char *why, struct err *e)
         return dbfile_refuse_damaged(w->options->path, why, e);
     int r = dbfile_set_aside(w->options->path, why, e);
     return r < 0 ? r : attach(w, e);
+}
+
+static int attach_or_replace(struct writer *w, struct err *e)
+{
+    int r = attach(w, e);
+    if (r == -EUCLEAN) /* its version says ours, its tables do not */
+        r = replace(w, "tables are missing", e);
+    return r;
 }
 
 /*
@@ -261,7 +281,7 @@ static int be_attached(struct writer *w, struct err *e)
         dbfile_abandon(w->db, w->options->path, &w->mark);
         w->db = NULL;
     }
-    return w->db ? 0 : attach(w, e);
+    return w->db ? 0 : attach_or_replace(w, e);
 }
 
 static void roll_back(struct writer *w)
@@ -280,16 +300,18 @@ int writer_write(struct writer *w, struct batch *b, struct err *e)
     if (rc == SQLITE_OK)
         return 0;
     char reason[128];
+    r = schema_errno_of(w->db, rc);
     sql_reason(w->db, rc, reason, sizeof(reason));
     roll_back(w);
     if (!sql_is_damage(rc))
-        return err_set(e, schema_errno(rc), "%s", reason);
+        return err_set(e, r, "%s", reason);
     r = replace(w, reason, e);
     if (r == 0)
         rc = transact(w, b);
     if (r == 0 && rc != SQLITE_OK) {
+        r = schema_errno_of(w->db, rc);
         sql_reason(w->db, rc, reason, sizeof(reason));
-        r = err_set(e, schema_errno(rc), "%s", reason);
+        r = err_set(e, r, "%s", reason);
         roll_back(w);
     }
     return r;
@@ -405,37 +427,36 @@ void writer_set(struct writer *w, const struct store_settings *settings)
 
 /* ---- life ---- */
 
+/* Fails for an order that meets damage; with a lock it has patience of its own. */
+static int write_first(struct writer *w, struct err *e)
+{
+    struct batch none = {0};
+    bool strict = w->options->strict;
+    *e = (struct err){0}; /* of damage that was replaced */
+    int r = writer_write(w, &none, e);
+    if (r < 0 && r != -EUCLEAN && strict) {
+        log_warn("store", "database '%s' cannot be written yet: %s", w->options->path, e->text);
+        *e = (struct err){0};
+        return 0;
+    }
+    return strict ? r : 0;
+}
+
 struct writer *writer_open(const struct store_options *options, struct err *e)
 {
-    int fd = dbfile_lock(options->path, e);
-    if (fd < 0)
-        return NULL;
     struct writer *w = mem_new(1, sizeof(*w));
     w->options = options;
     w->settings = options->settings;
-    w->lock_fd = fd;
-    int r = attach(w, e);
-    if (r == -EUCLEAN) /* its version says ours, its tables do not */
-        r = replace(w, "tables are missing", e);
-    if (r < 0) {
-        writer_close(w);
-        return NULL;
-    }
-    r = crops_sweep(w->crops);
-    if (r < 0)
-        log_warn("store", "pictures that nobody knows stay in '%s.crops': %s", options->path,
-                err_name(r));
-    struct err why = {0};
-    struct batch none = {0};
-    r = writer_write(w, &none, &why);
-    if (r == -EUCLEAN && options->strict) {
-        writer_close(w);
-        (void)err_set(e, r, "%s", why.text);
-        return NULL;
-    }
-    if (r < 0)
-        log_warn("store", "database '%s' cannot be written yet: %s", options->path, why.text);
-    return w;
+    w->lock_fd = dbfile_lock(options->path, e);
+    int r = w->lock_fd < 0 ? w->lock_fd : attach_or_replace(w, e);
+    /* Another daemon does not pass: its end is nobody's repair. */
+    bool survived = !options->strict && dbfile_may_pass(r) && w->lock_fd != -EBUSY;
+    if (r == 0)
+        r = write_first(w, e);
+    if (r == 0 || survived)
+        return w;
+    writer_close(w);
+    return NULL;
 }
 
 void writer_close(struct writer *w)

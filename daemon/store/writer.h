@@ -29,7 +29,11 @@ struct batch {
     size_t n_out; /* on success; the messages are the caller's */
 };
 
-/* Locks, opens, upgrades, and ends what a crash left open. options is kept but for its settings. */
+/*
+ * Locks, opens, upgrades, and ends what a crash left open. options is kept but for its settings.
+ * Unless it is strict, what may pass (dbfile.h) is survived: e says what it is, and each write
+ * tries again. e is not NULL, and blank.
+ */
 struct writer *writer_open(const struct store_options *options, struct err *e);
 void writer_close(struct writer *w); /* NULL is fine */
 

@@ -1,5 +1,5 @@
-"""A database that cannot be written is a state: faced keeps watching, writes when it can again,
-and says both once."""
+"""A database that cannot be written is a state, also at the start: faced keeps watching, writes when
+it can again, and says both once."""
 import contextlib
 import errno
 import os
@@ -71,13 +71,17 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", where], check=True)
 
 
+def fill_up(disk):
+    with open(disk / "ballast", "wb", buffering=0) as f, contextlib.suppress(OSError):
+        while f.write(b"x" * 4096):
+            pass
+
+
 def test_full_disk(running, tmp_path, small_disk, broker):
     subscriber = running(house.Subscriber(broker.port))
     daemon = running(watching(tmp_path, str(small_disk / "faced.db"), broker.port).start())
     wait_more(daemon, 2)
-    with open(small_disk / "ballast", "wb", buffering=0) as f, contextlib.suppress(OSError):
-        while f.write(b"x" * 4096):
-            pass
+    fill_up(small_disk)
     daemon.wait_line(FAILS)
     assert "database or disk is full" in daemon.text and "make room on its disk" in daemon.text
     assert "full" in trouble_of(daemon)["text"]
@@ -87,6 +91,54 @@ def test_full_disk(running, tmp_path, small_disk, broker):
     wait_more(daemon, highest(daemon))
     assert trouble_of(daemon) is None
     assert_whole(daemon, subscriber)
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only", "new and read-only"])
+def test_a_disk_that_takes_nothing_at_the_start(running, tmp_path, small_disk, broker, trouble):
+    subscriber = running(house.Subscriber(broker.port))
+    daemon = watching(tmp_path, str(small_disk / "faced.db"), broker.port)
+    if not trouble.startswith("new"):
+        running(daemon.start())
+        wait_more(daemon, 2)
+        assert daemon.stop() == 0
+    if trouble == "full":
+        fill_up(small_disk)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    running(daemon.start()).wait_ready()
+    daemon.wait_line(FAILS)
+    said = "make room on its disk" if trouble == "full" else "make its disk writable"
+    assert said in daemon.text and said in trouble_of(daemon)["text"]
+    daemon.wait_line(r"room: streaming")
+    r = daemon.ctl("prune", check=False)
+    assert r.returncode == 1 and r.stderr
+    if trouble == "full":
+        os.unlink(small_disk / "ballast")
+    else:
+        subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    daemon.wait_line(OVER)
+    wait_more(daemon, highest(daemon))
+    assert trouble_of(daemon) is None
+    assert_whole(daemon, subscriber)
+
+
+def test_an_old_database_is_held_at_the_start(running, tmp_path):
+    daemon = watching(tmp_path)
+    shutil.copy(os.path.join(house.TOP, "tests/data/faced-schema-1.db"), daemon.database)
+    db = sqlite3.connect(daemon.database, isolation_level=None)
+    db.execute("UPDATE camera SET enabled = 0 WHERE name = 'room'")  # a command switched it off
+    db.execute("BEGIN EXCLUSIVE")
+    running(daemon.start()).wait_ready()
+    daemon.wait_line(FAILS)
+    assert "it cannot be upgraded" in daemon.text
+    assert "end the program that keeps it locked" in trouble_of(daemon)["text"]
+    db.execute("ROLLBACK")
+    db.close()
+    daemon.wait_line(OVER)
+    daemon.wait_rows("SELECT 1 FROM cameras WHERE name = 'room' AND state = 'disabled'", 1)
+    assert daemon.rows("PRAGMA user_version")[0]["user_version"] == 2
+    assert daemon.stop() == 0
+    assert "is sound" in daemon.ctl("verify").stdout
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EIO])

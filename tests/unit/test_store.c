@@ -60,6 +60,14 @@ static void close_store(struct house *h)
     queue_free(h->acks);
 }
 
+static void close_unstarted(struct house *h)
+{
+    store_close(h->store);
+    queue_free(h->events);
+    queue_free(h->to_bus);
+    queue_free(h->acks);
+}
+
 static void end(struct house *h)
 {
     char *verdict = kit_text(h->path, "PRAGMA integrity_check");
@@ -475,6 +483,61 @@ static void somebody_elses_lock_is_waited_for(void **state)
     wait_for(h, is_over);
     message_free(receive(h));
     close_store(h);
+    end(h);
+}
+
+/* Not even its schema can be looked at: it is an old one, and locked. */
+static void one_that_cannot_be_opened_yet_is_opened_later(void **state)
+{
+    (void)state;
+    struct house *h = begin();
+    close_unstarted(h);
+    kit_copy("tests/data/faced-schema-1.db", h->path);
+    sqlite3 *other = NULL;
+    assert_int_equal(sqlite3_open(h->path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    int64_t before = 36;
+    open_again(h);
+    struct store_stats st;
+    store_stats(h->store, &st);
+    assert_true(st.failing);
+    assert_non_null(strstr(st.error, "locked: end the program that keeps it locked"));
+    start(h);
+    put(h, EVENT_END, 1000);
+    assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    wait_for(h, is_over);
+    char epoch[UUID_TEXT];
+    store_epoch(h->store, epoch);
+    kit_assert_text(h->path, "SELECT epoch FROM meta", epoch);
+    message_free(receive(h));
+    close_store(h);
+    assert_int_equal(kit_integer(h->path, "SELECT count(*) FROM faces"), before + 1);
+    assert_int_equal(kit_count_files(h->dir, "damaged-"), 0);
+    end(h);
+}
+
+/* No room for the first page of a new one, and no end of the daemon. */
+static void a_disk_that_is_full_at_the_start_is_waited_for(void **state)
+{
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    struct house *h = begin();
+    close_unstarted(h);
+    assert_int_equal(unlink(h->path), 0);
+    limit_files(1024);
+    open_again(h);
+    struct store_stats st;
+    store_stats(h->store, &st);
+    start(h);
+    put(h, EVENT_NEW, 1);
+    wait_for(h, is_failing);
+    limit_files(RLIM_INFINITY);
+    assert_true(st.failing);
+    wait_for(h, is_over);
+    message_free(receive(h));
+    close_store(h);
+    assert_int_equal(kit_integer(h->path, "SELECT count(*) FROM faces"), 1);
     end(h);
 }
 
@@ -948,6 +1011,8 @@ int main(void)
             cmocka_unit_test(a_full_disk_costs_nothing_but_delay),
             cmocka_unit_test(at_the_end_a_full_disk_does_not_keep_us),
             cmocka_unit_test(somebody_elses_lock_is_waited_for),
+            cmocka_unit_test(one_that_cannot_be_opened_yet_is_opened_later),
+            cmocka_unit_test(a_disk_that_is_full_at_the_start_is_waited_for),
             cmocka_unit_test(damage_that_shows_later_costs_the_file_and_not_the_event),
             cmocka_unit_test(lost_records_are_in_the_database_with_their_span),
             cmocka_unit_test(a_bus_that_is_gone_leaves_the_rows),
