@@ -1,4 +1,5 @@
 #include "app/daemon.h"
+#include "app/models.h"
 #include "base/log.h"
 #include "base/redact.h"
 #include "conf/dump.h"
@@ -112,6 +113,14 @@ int main(int argc, char **argv)
         log_error("conf", "%s", e.text);
         return EX_CONFIG;
     }
+    /* A folder that is not there may lie on a disk that comes later: that is tried again. */
+    int models = a.dump ? 0 : models_check(conf, &e);
+    if (models < 0 && (a.check || models != -ENOENT)) {
+        log_error("conf", "%s: %s", a.file, e.text);
+        conf_free(conf);
+        redact_clear();
+        return EX_CONFIG;
+    }
     if (a.check || a.dump) {
         if (a.dump)
             conf_dump(conf, stdout);
@@ -124,6 +133,7 @@ int main(int argc, char **argv)
     }
 
     block_signals();
+    e = (struct err){0};
     int r = daemon_run(conf, a.once, &e);
     if (r < 0)
         log_error("main", "%s", e.text);

@@ -1,5 +1,6 @@
 """Bad input gets one clear sentence with the way out and the right exit code; nothing is lost."""
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -22,6 +23,7 @@ def write(tmp_path, text):
     return path
 
 
+CARDS = {"FACED_MODELS": os.path.join(house.TOP, "models")}  # without their nets
 GOOD = 'cameras: ( { name = "door"; url = "rtsp://192.0.2.7/stream2"; } );\n'
 
 
@@ -47,7 +49,6 @@ GOOD = 'cameras: ( { name = "door"; url = "rtsp://192.0.2.7/stream2"; } );\n'
     ("", "camera"),
 ])
 def test_bad_configuration(tmp_path, text, expected):
-    import re
     conf = write(tmp_path, text)
     for args in (("--check-config",), ()):
         code, _, said = faced(conf, *args)
@@ -69,8 +70,39 @@ def test_missing_configuration(tmp_path):
 
 
 def test_good_configuration(tmp_path):
-    code, out, said = faced(write(tmp_path, GOOD), "--check-config")
+    code, out, said = faced(write(tmp_path, GOOD), "--check-config", env=CARDS)
     assert (code, said) == (0, "") and "1 camera" in out
+
+
+@pytest.mark.parametrize("models, expected", [
+    ('attributes = "xceptoin";', r'models\.attributes = "xceptoin": .*xceptoin\.card\.json.*facectl models'),
+    ('detector = "xception";', r'models\.detector = "xception": it is the card of attributes'),
+    ('attributes = "yunet";', r'models\.attributes = "yunet": it is the card of a detector'),
+    ('detector = "torn";', r"torn\.card\.json.*not a model card"),
+])
+def test_a_model_that_cannot_be_meant_is_bad_configuration(tmp_path, models, expected):
+    shutil.copytree(CARDS["FACED_MODELS"], tmp_path / "models")
+    (tmp_path / "models/torn.card.json").write_text('{ "name": ')
+    env = {"FACED_MODELS": str(tmp_path / "models")}
+    conf = write(tmp_path, f'database: {{ path = "{tmp_path}/faced.db"; }}; '
+                           f'models: {{ {models} }};\n' + GOOD)
+    for args in (("--check-config",), ()):
+        code, _, said = faced(conf, *args, env=env)
+        assert code == 78 and len(said.strip().splitlines()) == 1, said
+        assert str(conf) in said and re.search(expected, said), said
+    assert faced(conf, "--dump-config", env=env)[0] == 0
+    assert not (tmp_path / "faced.db").exists()
+
+
+def test_models_on_a_disk_that_is_not_there_yet(tmp_path):
+    """That may pass, so the daemon is tried again: not 78."""
+    env = {"FACED_MODELS": str(tmp_path / "models")}
+    conf = write(tmp_path, f'database: {{ path = "{tmp_path}/faced.db"; }};\n'
+                           f'control = "{tmp_path}/c.sock";\n' + GOOD)
+    code, _, said = faced(conf, "--check-config", env=env)
+    assert code == 78 and "models.dir" in said and "faced-models" in said
+    code, _, said = faced(conf, env=env)
+    assert code == 1 and str(tmp_path / "models") in said, said
 
 
 def test_wrong_usage(tmp_path):
@@ -95,7 +127,6 @@ def start_with(tmp_path, camera, **keys):
     ("random", "video"),
 ])
 def test_file_that_is_no_video(tmp_path, kind, expected):
-    import re
     path = tmp_path / "camera.mp4"
     if kind == "text":
         path.write_text("Dear Sir or Madam,\n" * 500)
@@ -128,7 +159,7 @@ def test_model_that_is_none(tmp_path, damage):
         net.unlink()
     conf = start_with(tmp_path, house.media_of("classroom"), pace="max")
     code, _, said = faced(conf, "--once", "0", env={"FACED_MODELS": str(models)})
-    assert code == 1
+    assert code == (78 if damage == "no card" else 1)
     errors = [x for x in said.splitlines() if x.startswith("error")]
     assert len(errors) == 1 and net.name in errors[0], said
 
