@@ -149,6 +149,12 @@ int records_camera(struct records *r, const struct event *ev)
     return rc;
 }
 
+int records_cameras_down(struct records *r)
+{
+    return sql_exec(sqlite3_db_handle(r->camera),
+            "UPDATE camera SET state = 'offline' WHERE state IN ('online', 'connecting')");
+}
+
 /* ---- back from a row ---- */
 
 static void copy_text(char *dst, size_t size, sqlite3_stmt *st, int column)

@@ -27,5 +27,8 @@ int records_observe(struct records *r, const struct event *ev);
 
 int records_camera(struct records *r, const struct event *ev);
 
+/* Whatever a run that was killed left online or connecting is not: who is watched will say so. */
+int records_cameras_down(struct records *r);
+
 /* Any record that is still open, as an END at its last sighting with reason `restart`. */
 int records_next_open(struct records *r, struct event *ret_ev, bool *ret_found);

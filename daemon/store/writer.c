@@ -109,6 +109,8 @@ static int fill(struct writer *w, struct meta *m, struct batch *b, int *ret_ende
 {
     int rc = meta_read(w->db, m);
     if (rc == SQLITE_OK && !w->ended_open)
+        rc = records_cameras_down(w->records);
+    if (rc == SQLITE_OK && !w->ended_open)
         rc = end_open(w, m, ret_ended);
     for (size_t i = 0; i < b->n_events && rc == SQLITE_OK; i++)
         rc = write_event(w, m, b->events[i]);

@@ -316,6 +316,26 @@ static void open_records_of_a_crash_end_where_they_were_seen_last(void **state)
     end(h);
 }
 
+/* It may be that nobody ever says anything of it again: it was taken out of the configuration. */
+static void cameras_of_a_crash_are_not_online_any_more(void **state)
+{
+    (void)state;
+    struct house *h = begin();
+    start(h);
+    close_store(h);
+    free(kit_text(h->path, "INSERT INTO camera(name, state) VALUES ('gone', 'online'),"
+                           " ('new', 'connecting'), ('off', 'disabled'), ('film', 'ended')"));
+    open_again(h);
+    start(h);
+    struct event *ev = event_new(EVENT_CAMERA, "new");
+    ev->status.state = CAMERA_ONLINE;
+    assert_true(queue_put(h->events, ev));
+    close_store(h);
+    kit_assert_text(h->path, "SELECT group_concat(name || ' ' || state, ', ') FROM cameras",
+            "film ended, gone offline, new online, off disabled");
+    end(h);
+}
+
 static void without_mqtt_nothing_enters_the_outbox(void **state)
 {
     (void)state;
@@ -1003,6 +1023,7 @@ int main(void)
             cmocka_unit_test(the_window_moves_as_acknowledgements_come),
             cmocka_unit_test(what_was_not_acknowledged_comes_again_in_order),
             cmocka_unit_test(open_records_of_a_crash_end_where_they_were_seen_last),
+            cmocka_unit_test(cameras_of_a_crash_are_not_online_any_more),
             cmocka_unit_test(without_mqtt_nothing_enters_the_outbox),
             cmocka_unit_test(observations_are_kept_where_they_are_wanted),
             cmocka_unit_test(a_second_one_is_refused),
