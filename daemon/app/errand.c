@@ -103,6 +103,7 @@ static json_t *tally_json(const struct tally *t)
     json_object_set_new(j, "observations", json_integer(t->observations));
     json_object_set_new(j, "pictures", json_integer(t->crops));
     json_object_set_new(j, "messages", json_integer(t->messages));
+    json_object_set_new(j, "sums", json_integer(t->sums));
     return j;
 }
 

@@ -116,7 +116,9 @@ struct erasure {
 
 enum store_job {
     STORE_PRUNE, /* retention, now and whole */
-    STORE_ERASE, /* these people, from the file and what lies beside it, and from the sums */
+    /* These people, from the file and what lies beside it, and from the sums; and quarters of an
+     * hour that lie whole in that time, with those of whom nothing but the sum was left. */
+    STORE_ERASE,
 };
 
 struct store_order {
@@ -127,6 +129,8 @@ struct store_order {
 /* What has gone. */
 struct tally {
     int64_t records, observations, crops, messages;
+    int64_t sums;         /* rows of `quarters` that went whole */
+    int64_t sums_next_us; /* STORE_ERASE: how far they were looked through */
 };
 
 struct store_progress {

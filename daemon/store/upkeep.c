@@ -246,7 +246,9 @@ int upkeep_erase(struct upkeep *u, struct meta *m, const struct erasure *who, in
     int rc = SQLITE_OK;
     while (rc == SQLITE_OK && (rc = find_of(u, who, &v)) == SQLITE_OK && v.row && s.rows > 0)
         rc = take_out(u, &v, &s);
-    *ret_more = v.row != 0;
+    if (rc == SQLITE_OK && !v.row && s.rows > 0)
+        rc = quarters_erase(u->parts.quarters, who, s.rows, &t->sums_next_us, &t->sums);
+    *ret_more = v.row != 0 || t->sums_next_us != INT64_MAX;
     return rc;
 }
 

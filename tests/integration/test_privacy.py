@@ -103,6 +103,10 @@ def test_sums_and_nothing_about_anybody(running, tmp_path, broker):
         assert not found, f"{f}: {found}"
     r = daemon.ctl("events")
     assert "privacy.aggregate_only" in r.stderr
+    assert "is sound" in daemon.ctl("verify").stdout
+    said = daemon.ctl("erase", "--camera", "room", "--yes").stdout
+    assert said == f"0 records erased, and {sums[0]['rows']} sums of whole quarters of an hour\n"
+    assert daemon.rows("SELECT * FROM quarters") == []
 
 
 def test_both_together_are_refused(running, tmp_path):

@@ -109,6 +109,48 @@ static void the_oldest_quarter_is_forgotten_alone(void **state)
     end(&s);
 }
 
+static int64_t erase(struct setup *s, struct erasure who, int rows)
+{
+    int64_t next_us = 0, erased = 0;
+    do {
+        assert_int_equal(quarters_erase(s->q, &who, rows, &next_us, &erased), SQLITE_OK);
+    } while (next_us != INT64_MAX);
+    return erased;
+}
+
+/* With whomever is in them; those that reach beyond the time stay. */
+static void whole_quarters_of_a_time_and_a_camera_are_erased(void **state)
+{
+    (void)state;
+    struct setup s = begin();
+    const int64_t t = KIT_START - KIT_START % QUARTER;
+    for (int rows = 1; rows < 50; rows += 7) {
+        for (int i = 0; i < 40; i++) {
+            struct event *ev = kit_event(EVENT_END, i);
+            ev->record.start_us = t + i / 4 * QUARTER;
+            ev->record.answers.female = i % 2;
+            (void)snprintf(ev->camera, sizeof(ev->camera), "%s", i / 2 % 2 ? "door" : "desk");
+            assert_int_equal(quarters_add_person(s.q, ev), SQLITE_OK);
+            event_free(ev);
+        }
+        struct erasure who = {.since_us = t + 1, .until_us = t + 5 * QUARTER - 1};
+        (void)snprintf(who.camera, sizeof(who.camera), "door");
+        assert_int_equal(erase(&s, who, rows), 3 * 2); /* 1, 2, 3 of ten */
+        assert_int_equal(integer(&s, "SELECT count(*) FROM quarters WHERE camera = 'desk'"), 20);
+        assert_int_equal(erase(&s, who, rows), 0);
+        assert_int_equal(
+                erase(&s, (struct erasure){.since_us = t, .until_us = t + 2 * QUARTER}, rows),
+                4 + 2); /* both of 0, desk's of 1 */
+        assert_int_equal(erase(&s, (struct erasure){.until_us = t + QUARTER - 1}, rows), 0);
+        who.since_us = who.until_us = 0;
+        assert_int_equal(erase(&s, who, rows), 6 * 2); /* 4 to 9 */
+        assert_int_equal(integer(&s, "SELECT count(*) FROM quarters WHERE camera = 'door'"), 0);
+        erase(&s, (struct erasure){.since_us = 1}, rows);
+        assert_int_equal(integer(&s, "SELECT count(*) FROM quarters"), 0);
+    }
+    end(&s);
+}
+
 static void no_statement_of_the_store_reads_a_whole_table(void **state)
 {
     (void)state;
@@ -127,6 +169,7 @@ int main(void)
             cmocka_unit_test(people_are_summed_by_quarter_range_and_gender),
             cmocka_unit_test(one_who_is_taken_out_leaves_no_trace),
             cmocka_unit_test(the_oldest_quarter_is_forgotten_alone),
+            cmocka_unit_test(whole_quarters_of_a_time_and_a_camera_are_erased),
             cmocka_unit_test(no_statement_of_the_store_reads_a_whole_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,8 +257,14 @@ static void those_of_a_time_and_a_camera_are_erased(void **state)
     assert_int_equal(erase(&s, &who, 100).records, 5);
     who = (struct erasure){.since_us = KIT_START + 50 * MONO_SECOND};
     assert_int_equal(erase(&s, &who, 100).records, 10);
+    /* Of those whom retention took nothing but the sum is left, and it goes as well. */
+    const struct retention kept = {.age_us = DAY};
+    int64_t later = KIT_START + DAY + 45 * MONO_SECOND;
+    assert_true(prune(&s, &kept, later, 100).records > 0);
+    assert_true(integer(&s, "SELECT count(*) FROM faces WHERE camera = 'desk'") <
+                integer(&s, "SELECT sum(people) FROM quarters WHERE camera = 'desk'"));
     who = (struct erasure){.camera = "desk"};
-    erase(&s, &who, 100);
+    assert_true(erase(&s, &who, 100).sums > 0);
     assert_int_equal(integer(&s, "SELECT count(*) FROM faces WHERE camera = 'desk'"), 0);
     assert_int_equal(integer(&s, "SELECT count(*) FROM quarters WHERE camera = 'desk'"), 0);
     end(&s);

@@ -46,6 +46,8 @@ static void print_result(const struct order *o, const json_t *j, const char *tex
         printf(", with %lld observations, %lld pictures and %lld waiting messages",
                 (long long)number(j, "observations"), (long long)number(j, "pictures"),
                 (long long)number(j, "messages"));
+    if (number(j, "sums"))
+        printf(", and %lld sums of whole quarters of an hour", (long long)number(j, "sums"));
     putchar('\n');
     print_hints(j, o->name);
 }
