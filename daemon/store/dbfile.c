@@ -44,7 +44,9 @@ const char *dbfile_way_out(int code)
     case -ENOSPC:
     case -EDQUOT: return "make room on its disk";
     case -EBUSY: return "end the program that keeps it locked";
-    case -EROFS: return "make its disk writable";
+    case -EROFS:
+        return "make its disk writable, or, for faced.service, name its directory in "
+               "ReadWritePaths= of a drop-in";
     case -EACCES: return "give faced write permission";
     default: return "look at its disk";
     }

@@ -228,6 +228,24 @@ def test_credentials(machine, scene):
     machine.remove_drop_ins()
 
 
+def test_a_database_on_another_disk_needs_the_drop_in(machine, scene):
+    machine.run("install", "-d", "-m", "750", "-o", "faced", "-g", "faced", "/srv/faced")
+    machine.write("/etc/faced/faced.conf", conf(scene, ["a"]).replace(
+        "/var/lib/faced/faced.db", "/srv/faced/faced.db"))
+    since = machine.cursor()
+    start(machine)
+    machine.wait_journal(r"/srv/faced/faced.db.*Read-only file system.*ReadWritePaths=", since)
+    machine.wait(lambda: machine.show("StatusText").startswith("1/1 cameras"), "a camera all the same")
+    example = open(machine.path("/usr/share/doc/faced/examples/data.conf")).read()
+    machine.write("/etc/systemd/system/faced.service.d/data.conf", example)
+    machine.run("systemctl", "daemon-reload")
+    start(machine)
+    machine.wait(lambda: not status(machine)["database"]["trouble"], "a database")
+    assert machine.run("stat", "-c", "%a %U", "/srv/faced/faced.db").strip() == "640 faced"
+    machine.run("systemctl", "stop", "faced.service")
+    machine.remove_drop_ins()
+
+
 def test_the_page_works_inside_the_sandbox(machine, scene):
     """Its port, its password, its nets and its letters: fonts are the system's."""
     port, http = house.free_port(), 'http: {{ listen = "{}:{}"; }};'
