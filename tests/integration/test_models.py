@@ -522,7 +522,7 @@ def fetch_model(name, directory, **env):
         f.write(f'models: {{ dir = "{directory}/models"; }};\n')
     return subprocess.run([house.tool("facectl"), "models", "-c", conf, "--fetch", name],
                           capture_output=True, text=True, timeout=house.PATIENCE,
-                          env={**os.environ, "FACED_FETCH": MODELS, "FACED_MODELS": "", **env})
+                          env={**os.environ, "FACED_FETCH": "", "FACED_MODELS": "", **env})
 
 
 @pytest.mark.models
@@ -538,6 +538,30 @@ def test_facectl_brings_a_model(tmp_path, name):
         assert hashlib.sha256(data).hexdigest() == file["sha256"]
     members = len({v["model"] for v in card.get("views", [])})  # a card and a net each
     assert len(os.listdir(tmp_path / "models")) == 1 + len(card["files"]) + 2 * members, "nothing else"
+
+
+def test_the_scripts_are_found_where_the_program_is_installed(tmp_path):
+    """models.dir may be anywhere."""
+    for d in ("usr/bin", "usr/share/faced/fetch", "elsewhere"):
+        os.makedirs(tmp_path / d)
+    program = tmp_path / "usr/bin/facectl"
+    shutil.copy(os.path.realpath(house.tool("facectl")), program)
+    conf = tmp_path / "f.conf"
+    conf.write_text("")
+
+    def fetch(**env):
+        return subprocess.run([program, "models", "-c", conf, "--fetch", "some"],
+                              capture_output=True, text=True, timeout=house.PATIENCE,
+                              env={**os.environ, "FACED_FETCH": "",
+                                   "FACED_MODELS": str(tmp_path / "elsewhere"), **env})
+    for env in ({}, {"FACED_FETCH": str(tmp_path)}):
+        r = fetch(**env)
+        assert r.returncode == 1 and len(r.stderr.splitlines()) == 1, r.stderr
+        assert "there is no fetch-model.sh in" in r.stderr and "FACED_FETCH" in r.stderr
+    script = tmp_path / "usr/share/faced/fetch/fetch-model.sh"
+    script.write_text('echo "brings $1 into $2"\n')
+    r = fetch()
+    assert r.returncode == 0 and r.stdout == f"brings some into {tmp_path}/elsewhere\n"
 
 
 def test_facectl_says_why_it_cannot(tmp_path):

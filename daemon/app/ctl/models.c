@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,18 +164,58 @@ static int show(const struct conf *conf, struct dirent **names, int n, const str
     return bad;
 }
 
-/* Where the scripts are: beside the models where they are installed. */
+#define SCRIPT "fetch-model.sh"
+
+/* Where this program is, without its name. */
+static void own_folder(char *dst, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", dst, size - 1);
+    dst[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(dst, '/');
+    if (slash)
+        *slash = '\0';
+}
+
+/*
+ * Where the scripts are: as the environment says; else beside the models where they are installed,
+ * as the program is installed below the same prefix, or in the source tree that it was built in.
+ * NULL: nowhere, and said so.
+ */
 static char *script_of(const struct conf *conf)
 {
-    const char *folder = getenv("FACED_FETCH"); // NOLINT(concurrency-mt-unsafe): one thread
-    return folder && *folder ? mem_format("%s/fetch-model.sh", folder)
-                             : mem_format("%s/../fetch/fetch-model.sh", conf->models.dir);
+    char own[PATH_MAX], tried[3 * PATH_MAX] = "";
+    const char *said = getenv("FACED_FETCH"); // NOLINT(concurrency-mt-unsafe): one thread
+    const bool named = said && *said;
+    own_folder(own, sizeof(own));
+    const struct {
+        const char *folder, *below;
+    } places[] = {
+            {named ? said : conf->models.dir, named ? "" : "/../fetch"},
+            {own, "/../share/faced/fetch"},
+            {own, "/../../models"},
+    };
+    size_t n = named ? 1 : sizeof(places) / sizeof(places[0]), at = 0;
+    for (size_t i = 0; i < n; i++) {
+        char *script = mem_format("%s%s/" SCRIPT, places[i].folder, places[i].below);
+        if (access(script, R_OK) == 0)
+            return script;
+        int len = snprintf(tried + at, sizeof(tried) - at, "%s%s%s", i ? ", " : "",
+                places[i].folder, places[i].below);
+        at += len > 0 && (size_t)len < sizeof(tried) - at ? (size_t)len : 0;
+        free(script);
+    }
+    ctl_fail(CTL_FAILED, "models",
+            "there is no " SCRIPT " in %s; install faced whole, or name its folder in FACED_FETCH",
+            tried);
+    return NULL;
 }
 
 /* Becomes the script, which says by itself what is wrong. */
 static int fetch(const struct conf *conf, const char *name)
 {
     char *script = script_of(conf);
+    if (!script)
+        return CTL_FAILED;
     execl("/bin/sh", "sh", script, name, conf->models.dir, (char *)NULL);
     int code = ctl_fail(CTL_FAILED, "models", "cannot run %s: %s", script, err_name(errno));
     free(script);
