@@ -151,6 +151,8 @@ static void came_online(struct camera *c, struct session *s)
     decoder_info(s->decoder, &info);
     char format[sizeof(c->format)];
     (void)snprintf(format, sizeof(format), "%s %dx%d", info.codec, info.width, info.height);
+    /* The next round of a file that is looped is no news. */
+    bool known = atomic_load(&c->state) == CAMERA_ONLINE && strcmp(c->format, format) == 0;
     pthread_mutex_lock(&c->lock);
     memcpy(c->format, format, sizeof(format));
     c->duration_us = source_stream(s->source)->duration_us;
@@ -158,8 +160,9 @@ static void came_online(struct camera *c, struct session *s)
     if (log_over(&c->complained) && c->lost_us)
         log_info(
                 "camera", "back after %lld s", (long long)((mono_us() - c->lost_us) / MONO_SECOND));
-    log_info("camera", "streaming %s%s", format,
-            info.unverified ? ", encrypted, but nobody checks whose certificate it is" : "");
+    if (!known)
+        log_info("camera", "streaming %s%s", format,
+                info.unverified ? ", encrypted, but nobody checks whose certificate it is" : "");
     announce(c, CAMERA_ONLINE, "");
 }
 

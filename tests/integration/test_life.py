@@ -114,3 +114,11 @@ def test_camera_is_switched_off_and_on_by_mqtt(running, tmp_path, broker, black)
     subscriber.client.publish("faced/test/door/enabled/set", "ON", qos=1)
     subscriber.wait_topic("door/status", "online", n=2)
     assert daemon.stop() == 0
+
+
+def test_the_rounds_of_a_looped_file_are_no_news(running, tmp_path):
+    daemon = running(house.Daemon(tmp_path, {"room": {
+        "url": house.media_of("classroom"), "pace": "max", "loop": True}}))
+    daemon.wait_rows("SELECT * FROM faces WHERE end_time IS NOT NULL", 3 * house.PEOPLE["classroom"])
+    assert daemon.stop() == 0
+    assert daemon.count(r"room: streaming") == 1
