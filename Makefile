@@ -175,7 +175,9 @@ PAGES    := $(wildcard docs/man/*.[1578])
 INSTALLED = $(PROGRAMS:%=$(PREFIX)/bin/%) $(UNITDIR)/faced.service $(PREFIX)/lib/sysusers.d/faced.conf \
     $(PREFIX)/lib/tmpfiles.d/faced.conf $(FETCHING:models/%=$(SHARE)/fetch/%) \
     $(foreach p,$(PAGES),$(PREFIX)/share/man/man$(subst .,,$(suffix $(p)))/$(notdir $(p))) \
-    $(PREFIX)/share/bash-completion/completions/facectl $(patsubst systemd/%,$(DOC)/%,$(wildcard systemd/examples/*))
+    $(PREFIX)/share/bash-completion/completions/facectl $(patsubst systemd/%,$(DOC)/%,$(wildcard systemd/examples/*)) \
+    $(patsubst docs/%,$(DOC)/%,$(READING))
+READING  := $(wildcard docs/*.md)
 FETCHING := models/catalogue models/make-models.sh models/fetch-model.sh models/fetch.py models/convert.py $(wildcard models/*.card.json models/*.calibration.json)
 INST     := install -D -m 644
 
@@ -189,6 +191,7 @@ install: all
 	$(foreach p,$(PAGES),$(INST) $(p) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(p)))/$(notdir $(p)) &&) true
 	[ ! -e docs/completion/facectl ] || $(INST) docs/completion/facectl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/facectl
 	$(foreach f,$(wildcard systemd/examples/*),$(INST) $(f) $(DESTDIR)$(f:systemd/%=$(DOC)/%) &&) true
+	$(foreach f,$(READING),$(INST) $(f) $(DESTDIR)$(f:docs/%=$(DOC)/%) &&) true
 	sed 's:^    #dir = "/usr/share/faced:    $(if $(filter /usr,$(PREFIX)),#)dir = "$(SHARE):' config/faced.conf >$(OUT)/faced.conf
 	[ -e $(CONF) ] || $(INST) $(OUT)/faced.conf $(CONF)
 

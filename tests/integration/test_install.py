@@ -32,6 +32,8 @@ def test_what_is_installed_goes_again(tmp_path, prefix):
               f"{below}/share/man/man7/faced-events.7", f"{below}/share/man/man1/facectl.1",
               f"{below}/share/bash-completion/completions/facectl",
               f"{below}/share/faced/fetch/catalogue", f"{below}/share/doc/faced/examples/gpu.conf",
+              f"{below}/share/doc/faced/examples/data.conf", f"{below}/share/doc/faced/privacy.md",
+              f"{below}/share/doc/faced/operations.md", f"{below}/share/doc/faced/web.md",
               "etc/faced/faced.conf"):
         assert f in there
     unit = open(f"{root}/{below}/lib/systemd/system/faced.service").read()

@@ -81,6 +81,8 @@ def test_a_fresh_install_waits_for_a_camera(machine):
     assert machine.show("ActiveState") == "inactive", "and it has not failed"
     assert machine.run("stat", "-c", "%a %U %G", "/etc/faced/secrets").strip() == "750 root faced"
     assert machine.run("facectl", "--version", check=False).startswith("facectl ")
+    for name in ("privacy.md", "operations.md", "web.md", "examples/data.conf"):
+        machine.run("test", "-e", f"/usr/share/doc/faced/{name}")
     models = machine.run("facectl", "models", "--verify")
     assert "yunet (detector): ready, checked" in models
     assert "xception (attributes): ready, checked" in models

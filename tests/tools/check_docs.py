@@ -4,7 +4,7 @@
     check_docs.py BUILD     the folder of faced, facectl and keys
 
 Every option of --help stands on its page, and no other; every key of the table stands in
-faced.conf(5) with its type, range and default; every field of a message and every column of a view
+faced.conf(5) below its section with its type, range and default; every field of a message and every column of a view
 stands in faced-events(7), and no other; the completion offers each subcommand's options.
 """
 import glob
@@ -84,6 +84,11 @@ def check_keys(build):
         table[path] = facts
         if meaning not in text:
             wrong.append(f"faced.conf(5), {path}: it does not say: {meaning}")
+    for title, body in re.findall(r"^\.Ss ([^\n]*)\n(.*?)(?=^\.S[sh] )", text, re.M | re.S):
+        for path in re.findall(r"^\.It Cm ([\w.]+)\n\(", body, re.M):
+            section = path.split(".")[0] if "." in path else "Top level"
+            if section not in title.split() and section != title:
+                wrong.append(f"faced.conf(5), {path}: it stands below '{title}'")
     compare("faced.conf(5)", set(there), set(table))
     for path in sorted(set(there) & set(table)):
         if there[path] != table[path]:
