@@ -58,11 +58,17 @@ def test_the_unit_is_sound():
     level = float(re.search(r"Overall exposure level for faced.service: ([\d.]+)",
                             r.stdout).group(1))
     assert level <= 1.5, r.stdout
+    for name, words in (("README.md", f"exposure {level})"), ("docs/operations.md", f"says {level}.")):
+        assert words in open(os.path.join(house.TOP, name)).read(), f"{name} has another figure"
     assert "unknown" not in r.stderr.lower(), r.stderr
     text = open(unit).read()
     for line in ("Type=notify", "ExecReload=/bin/kill -HUP $MAINPID", "WatchdogSec=30",
                  "Restart=on-failure", "RestartPreventExitStatus=78", "StateDirectory=faced"):
         assert line in text
+    # What is said to be enough is not more than may be used.
+    needed = int(re.search(r"^# 120 \+ 63 \* 16 = (\d+) MB", text, re.M).group(1))
+    assert needed == 120 + 63 * 16
+    assert needed * 10**6 <= int(re.search(r"^MemoryHigh=(\d+)M$", text, re.M).group(1)) << 20
 
 
 def test_bash_completes(tmp_path):

@@ -4,7 +4,8 @@
     check_docs.py BUILD     the folder of faced, facectl and keys
 
 Every option of --help stands on its page, and no other; every key of the table stands in
-faced.conf(5) below its section with its type, range and default; every field of a message and every column of a view
+faced.conf(5) below its section with its type, range and default, and in operations.md where it
+needs a restart; every field of a message and every column of a view
 stands in faced-events(7), and no other; the completion offers each subcommand's options.
 """
 import glob
@@ -89,6 +90,10 @@ def check_keys(build):
             section = path.split(".")[0] if "." in path else "Top level"
             if section not in title.split() and section != title:
                 wrong.append(f"faced.conf(5), {path}: it stands below '{title}'")
+    change = open(os.path.join(TOP, "docs/operations.md")).read().split("## Change")[1].split("\n## ")[0]
+    fixed = {path for path, facts in table.items() if facts.endswith("; restart")}
+    wrong.extend(f"operations.md, Change: `{p}` needs a restart" for p in sorted(fixed)
+                 if f"`{p}`" not in change)
     compare("faced.conf(5)", set(there), set(table))
     for path in sorted(set(there) & set(table)):
         if there[path] != table[path]:
