@@ -14,7 +14,7 @@ static const struct {
 } commands[] = {
         {"image", ctl_image, "faces, ages and genders in pictures"},
         {"watch", ctl_watch, "the same, live, of a webcam, a file or a camera"},
-        {"evaluate", ctl_evaluate, "how right the answers are about labelled pictures"},
+        {"evaluate", ctl_evaluate, "how right the answers are, where the truth is known"},
         {"events", ctl_events, "the people seen"},
         {"audience", ctl_audience, "how many people, of which age and gender, for how long"},
         {"export", ctl_export, "the people who have left, for another database"},

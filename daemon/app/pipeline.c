@@ -242,7 +242,7 @@ static void show(struct lane *l, struct worker *w, struct frame *f)
     for (int i = 0; i < w->sightings.n; i++) {
         const struct sighting *s = &w->sightings.list[i];
         struct portrait *p = &w->portraits[n];
-        *p = (struct portrait){.box = s->face.box};
+        *p = (struct portrait){.box = s->face.box, .track = s->track, .found = s->found};
         /* Where somebody is only expected, in a mask, nothing is told either. */
         p->person =
                 emitter_answers(l->emitter, s->track, &p->answers) && wanted_place(l, &s->face.box);

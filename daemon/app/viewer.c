@@ -74,7 +74,10 @@ static void look(
     *ret = (struct view_face){.score = fminf(face->score, 1)};
     ret->estimated = attrs_look(v->attrs, f, face, &ret->quality, &ret->estimate) == 0;
     ret->took_us = mono_us() - begin;
-    ret->portrait = (struct portrait){face->box, answers_of(v, ret, v->certainty), true};
+    ret->portrait = (struct portrait){.box = face->box,
+            .answers = answers_of(v, ret, v->certainty),
+            .person = true,
+            .found = true};
 }
 
 int viewer_look(struct viewer *v, const struct frame *f, struct view_face ret_faces[FACES_MAX])

@@ -14,6 +14,8 @@ struct portrait {
     struct box box;         /* in pixels of the frame */
     struct answers answers; /* what is thought so far */
     bool person;            /* false: perhaps a face; it is not named, only made unrecognisable */
+    uint64_t track;         /* 0: a detection, which has none */
+    bool found;             /* in this picture; else the box is where the track is expected */
 };
 
 /* All tracks and all detections of a picture. */

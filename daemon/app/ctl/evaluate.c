@@ -1,50 +1,22 @@
-#include "app/adience.h"
-#include "app/ctl/accuracy.h"
-#include "app/ctl/bar.h"
 #include "app/ctl/ctl.h"
-#include "app/ctl/face_line.h"
-#include "app/labels.h"
-#include "app/models.h"
-#include "app/paper.h"
-#include "app/tally.h"
-#include "app/viewer.h"
-#include "base/mem.h"
+#include "app/ctl/evaluate_pictures.h"
+#include "app/ctl/evaluate_video.h"
 #include "conf/load.h"
-#include "flow/box.h"
-#include "flow/frame.h"
-#include "flow/scale.h"
-#include "picture/still.h"
-#include "source/source.h"
 
-#include <errno.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define ADIENCE_URL "https://talhassner.github.io/home/projects/Adience/Adience-data.html"
-
-enum protocol {
-    PROTOCOL_OPEN, /* as suits the files and the model */
-    PROTOCOL_DETECT,
-    PROTOCOL_PAPER,
-};
 
 struct arguments {
     struct ctl_common common;
-    int n_files;
-    char **files;
-    char *models;     /* NULL: the configuration's */
-    double certainty; /* 0: the configuration's */
-    char *pictures;
-    enum protocol protocol;
-    bool oversample, faces;
+    struct evaluate_options pictures;
+    const char *video, *truth;
+    double fps; /* 0: not given */
 };
 
 static const struct argp_option options[] = {
         {"certainty", 'C', "P", 0, "Instead of attributes.certainty: 0.5 to 0.999", 0},
         {"faces", 'F', NULL, 0, "A JSON line for each picture, instead of the summary", 0},
+        {"fps", 'r', "N", 0, "With --video: look at so many pictures a second; default 5", 0},
         {"models", 'm', "MODELS", 0,
                 "Instead of the configuration's: ATTRIBUTES, or "
                 "DETECTOR,ATTRIBUTES",
@@ -55,6 +27,8 @@ static const struct argp_option options[] = {
                 "beside the fold file",
                 0},
         {"protocol", 'P', "HOW", 0, "detect, or paper: aligned pictures as a whole", 0},
+        {"truth", 't', "FILE", 0, "What is known of the clip", 0},
+        {"video", 'v', "CLIP", 0, "Score the records of a clip instead of pictures", 0},
         {0},
 };
 
@@ -76,273 +50,51 @@ static void parse_protocol(struct argp_state *state, const char *text, enum prot
         argp_error(state, "--protocol %s: expected detect or paper", text);
 }
 
+static void parse_fps(struct argp_state *state, const char *text, double *ret)
+{
+    char *end;
+    *ret = strtod(text, &end);
+    if (end == text || *end || !(*ret >= 0.5 && *ret <= 30))
+        argp_error(state, "--fps %s: a number from 0.5 to 30 is expected", text);
+}
+
+/* Two questions: pictures, or a clip with its truth. */
+static void check(struct argp_state *state, const struct arguments *a)
+{
+    bool clip = a->video || a->truth;
+    if (clip && (!a->video || !a->truth))
+        argp_error(state, "name a clip with --video and what is known of it with --truth");
+    if (clip && a->pictures.n_files > 0)
+        argp_error(state, "a manifest and --video are two questions");
+    if (!clip && a->pictures.n_files == 0)
+        argp_error(state, "name a manifest, Adience's fold files, or a clip with --video");
+    if (!clip && a->fps > 0)
+        argp_error(state, "--fps belongs to --video");
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
+    struct evaluate_options *p = &a->pictures;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &a->common; break;
-    case 'C': parse_certainty(state, arg, &a->certainty); break;
-    case 'F': a->faces = true; break;
-    case 'm': a->models = arg; break;
-    case 'o': a->oversample = true; break;
-    case 'p': a->pictures = arg; break;
-    case 'P': parse_protocol(state, arg, &a->protocol); break;
+    case 'C': parse_certainty(state, arg, &p->certainty); break;
+    case 'F': p->faces = true; break;
+    case 'm': p->models = arg; break;
+    case 'o': p->oversample = true; break;
+    case 'p': p->pictures = arg; break;
+    case 'P': parse_protocol(state, arg, &p->protocol); break;
+    case 'r': parse_fps(state, arg, &a->fps); break;
+    case 't': a->truth = arg; break;
+    case 'v': a->video = arg; break;
     case ARGP_KEY_ARGS:
-        a->files = state->argv + state->next;
-        a->n_files = state->argc - state->next;
+        p->files = state->argv + state->next;
+        p->n_files = state->argc - state->next;
         break;
-    case ARGP_KEY_NO_ARGS: argp_error(state, "name a manifest, or Adience's fold files"); break;
+    case ARGP_KEY_END: check(state, a); break;
     default: return ARGP_ERR_UNKNOWN;
     }
     return 0;
-}
-
-/* ------------------------------------------------------------- before the first picture --- */
-
-/* What the options say instead of the configuration. */
-static int override(struct conf *conf, const struct arguments *a, struct err *e)
-{
-    if (a->certainty > 0)
-        conf->certainty = a->certainty;
-    if (!a->models)
-        return 0;
-    const char *comma = strchr(a->models, ',');
-    const char *attributes = comma ? comma + 1 : a->models;
-    size_t n = comma ? (size_t)(comma - a->models) : 0;
-    if (!*attributes || strlen(attributes) >= NAME_SIZE || strchr(attributes, ',') ||
-            n >= NAME_SIZE || (comma && n == 0))
-        return err_set(e, -EINVAL,
-                "--models %s: expected a model card's name, or a detector's and one for "
-                "attributes with a comma between",
-                a->models);
-    if (comma)
-        (void)snprintf(conf->models.detector, NAME_SIZE, "%.*s", (int)n, a->models);
-    (void)snprintf(conf->models.attributes, NAME_SIZE, "%s", attributes);
-    return 0;
-}
-
-static int read_labels(struct labels *set, const struct arguments *a, struct err *e)
-{
-    for (int i = 0; i < a->n_files; i++) {
-        int r = labels_read(set, a->files[i], e);
-        if (r < 0)
-            return r;
-        if (set->files[i].fold != set->files[0].fold)
-            return err_set(e, -EINVAL, "%s and %s: a manifest and a fold file are two questions",
-                    a->files[0], a->files[i]);
-    }
-    return set->n > 0 ? 0 : err_set(e, -ENOENT, "%s: there is no picture in it", a->files[0]);
-}
-
-/* Adience's pictures. Not all of them need be there, but some. */
-static int find_pictures(
-        struct labels *set, const struct arguments *a, size_t *ret_missing, struct err *e)
-{
-    *ret_missing = 0;
-    if (!set->files[0].fold)
-        return 0;
-    const char *slash = strrchr(a->files[0], '/');
-    int upto = slash && slash > a->files[0] ? (int)(slash - a->files[0]) : 1;
-    char *dir = a->pictures ? mem_strdup(a->pictures)
-                            : mem_format("%.*s", upto, slash ? a->files[0] : ".");
-    bool aligned;
-    size_t found = adience_find(set, dir, &aligned);
-    *ret_missing = set->n - found;
-    int r = 0;
-    if (found == 0)
-        r = err_set(e, -ENOENT,
-                "%s: none of the %zu pictures is there; Adience is had from %s, and its "
-                "aligned.tar.gz must lie there unpacked, as "
-                "aligned/USER/landmark_aligned_face.FACE.ORIGINAL (--pictures says where)",
-                dir, set->n, ADIENCE_URL);
-    free(dir);
-    return r;
-}
-
-/* ------------------------------------------------------------- one picture --- */
-
-struct evaluation {
-    const struct arguments *args;
-    struct labels labels;
-    size_t missing;
-    struct viewer *viewer;
-    bool paper;
-    struct scaler *scaler;
-    uint8_t *whole, *crops[PAPER_CROPS]; /* with the paper's protocol */
-    struct tally all, *folds;
-};
-
-/* The largest and nearest to the middle: the one that the label is about. */
-static const struct view_face *subject(const struct frame *f, const struct view_face *faces, int n)
-{
-    float width = (float)frame_width(f), height = (float)frame_height(f), most = -1;
-    const struct view_face *best = NULL;
-    for (int i = 0; i < n; i++) {
-        const struct box *b = &faces[i].portrait.box;
-        struct point c = box_centre(b);
-        float away = hypotf(c.x - width / 2, c.y - height / 2) / hypotf(width / 2, height / 2);
-        float value = sqrtf(b->w * b->h) * fmaxf(0, 1 - away);
-        if (value > most) {
-            most = value;
-            best = &faces[i];
-        }
-    }
-    return best;
-}
-
-static int look_at_whole(struct evaluation *v, const struct frame *f, struct view_face *ret)
-{
-    int r = scale_squeeze(v->scaler, f, PAPER_WHOLE, PAPER_WHOLE, v->whole);
-    if (r < 0)
-        return r;
-    int n = paper_crops(v->whole, v->args->oversample, v->crops);
-    r = viewer_whole(v->viewer, v->crops, n, PAPER_SIDE, PAPER_SIDE, ret);
-    ret->portrait.box = (struct box){0, 0, (float)frame_width(f), (float)frame_height(f)};
-    return r < 0 ? r : 1;
-}
-
-static int one(struct evaluation *v, const struct label *l, struct err *e)
-{
-    static struct view_face faces[FACES_MAX];
-    struct frame *f = still_read(l->path, &still_limits_own, e);
-    if (!f)
-        return -1;
-    int n = v->paper ? look_at_whole(v, f, faces) : viewer_look(v->viewer, f, faces);
-    if (n < 0) {
-        frame_unref(f);
-        return err_set(e, n, "%s: cannot be looked at: %s", l->path, err_name(n));
-    }
-    const struct view_face *face = subject(f, faces, n);
-    struct answers odds;
-    if (face)
-        odds = viewer_odds(v->viewer, face);
-    if (v->args->faces)
-        face_line_print(l, f, n, face);
-    tally_add(&v->all, l, face, face ? &odds : NULL);
-    tally_add(&v->folds[l->file], l, face, face ? &odds : NULL);
-    frame_unref(f);
-    return 0;
-}
-
-static int all(struct evaluation *v)
-{
-    struct bar bar = {.what = "pictures", .total = (int64_t)(v->labels.n - v->missing)};
-    bool quiet = v->args->faces && isatty(STDOUT_FILENO); /* its lines say how far it is */
-    int64_t done = 0;
-    int code = CTL_OK;
-    for (size_t i = 0; i < v->labels.n; i++) {
-        struct err e = {0};
-        if (!v->labels.list[i].path)
-            continue;
-        int r = one(v, &v->labels.list[i], &e);
-        if (r < 0) {
-            bar_clear(&bar);
-            code = ctl_fail(CTL_FAILED, "evaluate", "%s", e.text);
-        }
-        done++;
-        if (!quiet)
-            bar_show(&bar, done);
-    }
-    bar_clear(&bar);
-    return code;
-}
-
-/* ------------------------------------------------------------- what comes of it --- */
-
-static void print_head(const struct evaluation *v, double certainty)
-{
-    const struct models *m = viewer_models(v->viewer);
-    const struct figures *f = &v->all.figures[0][0][TALLY_SAID];
-    if (v->paper)
-        printf("%lld aligned pictures as a whole, %s (Levi and Hassner 2015)",
-                (long long)f->pictures,
-                v->args->oversample ? "ten crops averaged" : "one crop, the middle");
-    else
-        printf("%lld picture%s, %lld face%s found by %s", (long long)f->pictures,
-                f->pictures == 1 ? "" : "s", (long long)f->faces, f->faces == 1 ? "" : "s",
-                m->detector->name);
-    printf("; ages and genders by %s; certainty %g\n", m->attributes->name, certainty);
-    if (v->missing)
-        printf("%zu of %zu lines have no picture and are not counted\n", v->missing, v->labels.n);
-    if (v->labels.files[0].fold && !v->paper)
-        puts("Where no face is found a picture counts as not found and not as wrong; the paper "
-             "answers every picture");
-    putchar('\n');
-}
-
-static void print(const struct evaluation *v, double certainty)
-{
-    bool folds = v->labels.files[0].fold;
-    if (v->args->common.json) {
-        json_t *j = accuracy_json(&v->all);
-        if (folds) {
-            accuracy_add_folds(j, v->folds, &v->labels);
-            json_object_set_new(j, "missing", json_integer((json_int_t)v->missing));
-            json_object_set_new(j, "protocol", json_string(v->paper ? "paper" : "detect"));
-        }
-        json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-        putchar('\n');
-        json_decref(j);
-        return;
-    }
-    print_head(v, certainty);
-    if (folds)
-        accuracy_print_folds(v->folds, &v->labels);
-    accuracy_print(&v->all);
-}
-
-/* ------------------------------------------------------------- all of it --- */
-
-static int choose_protocol(struct evaluation *v, struct err *e)
-{
-    const struct card *card = viewer_models(v->viewer)->attributes;
-    bool ranges = strcmp(card->engine, "ranges") == 0;
-    bool fits = ranges && v->labels.files[0].fold;
-    v->paper = v->args->protocol == PROTOCOL_PAPER || (v->args->protocol == PROTOCOL_OPEN && fits);
-    if (v->paper && !ranges)
-        return err_set(e, -EINVAL,
-                "--protocol paper: is for models of the engine \"ranges\", such as levi-hassner; "
-                "%s is of \"%s\"",
-                card->name, card->engine);
-    if (v->args->oversample && !v->paper)
-        return err_set(e, -EINVAL, "--oversample: belongs to --protocol paper");
-    if (!v->paper)
-        return 0;
-    v->scaler = scaler_new();
-    v->whole = mem_new((size_t)PAPER_WHOLE * PAPER_WHOLE, 3);
-    for (int i = 0; i < PAPER_CROPS; i++)
-        v->crops[i] = mem_new((size_t)PAPER_SIDE * PAPER_SIDE, 3);
-    return 0;
-}
-
-static int evaluate_pictures(struct evaluation *v, const struct conf *conf)
-{
-    struct err e = {0};
-    if (read_labels(&v->labels, v->args, &e) < 0 ||
-            find_pictures(&v->labels, v->args, &v->missing, &e) < 0)
-        return ctl_fail(CTL_FAILED, "evaluate", "%s", e.text);
-    v->folds = mem_new((size_t)v->labels.n_files, sizeof(*v->folds));
-    source_log_init();
-    v->viewer = viewer_open(conf, &e);
-    if (!v->viewer)
-        return ctl_fail(CTL_FAILED, "evaluate", "%s", e.text);
-    if (choose_protocol(v, &e) < 0)
-        return ctl_fail(CTL_USAGE, "evaluate", "%s", e.text);
-    int code = all(v);
-    if (!v->args->faces)
-        print(v, conf->certainty);
-    return code;
-}
-
-static void done(struct evaluation *v)
-{
-    viewer_close(v->viewer);
-    scaler_free(v->scaler);
-    labels_done(&v->labels);
-    free(v->folds);
-    free(v->whole);
-    for (int i = 0; i < PAPER_CROPS; i++)
-        free(v->crops[i]);
 }
 
 int ctl_evaluate(int argc, char **argv)
@@ -350,20 +102,19 @@ int ctl_evaluate(int argc, char **argv)
     static const struct argp argp = {.options = options,
             .parser = parse,
             .children = ctl_common,
-            .args_doc = "MANIFEST.tsv...",
-            .doc = "How right ages and genders are about labelled pictures, with 95 % intervals. A "
+            .args_doc = "MANIFEST.tsv...\n--video CLIP --truth FILE",
+            .doc = "How right ages and genders are about labelled pictures, with 95 % intervals: a "
                    "manifest is a table with tabs, header path, age and gender; Adience's fold "
-                   "files are read as well."};
+                   "files are read as well. Or how right the records of a clip are."};
     struct arguments a = {0};
     ctl_parse(&argp, argc, argv, &a);
+    if (a.video)
+        return evaluate_video(&a.common, a.video, a.truth, a.fps);
     struct conf *conf = ctl_conf("evaluate", a.common.file);
     if (!conf)
         return CTL_CONFIG;
-    struct err e = {0};
-    struct evaluation v = {.args = &a};
-    int code = override(conf, &a, &e) < 0 ? ctl_fail(CTL_USAGE, "evaluate", "%s", e.text)
-                                          : evaluate_pictures(&v, conf);
-    done(&v);
+    a.pictures.json = a.common.json;
+    int code = evaluate_pictures(conf, &a.pictures);
     conf_free(conf);
     return code;
 }
