@@ -159,6 +159,13 @@ bench: deps
 	@echo; $(OUT)/bench_store 1000000 $(OUT)
 	@echo; $(OUT)/bench_ask 1000000 $(OUT)
 
+# Records per person on composed scenes and on the catalogue's clips; see docs/tracking.md. TRACKING=
+# takes options of bench_tracking.py, as --fast or --kinds.
+bench-tracking:
+	@sh tests/tools/deps.sh build models demo check
+	@$(MAKE) --no-print-directory all clips $(OUT)/retrack
+	@FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/bench_tracking.py $(OUT) $(TRACKING)
+
 demo: deps
 	@$(MAKE) --no-print-directory all tools clips
 	@BUILD=$(OUT) FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/demo.py
@@ -215,7 +222,7 @@ check-system: deb tools clips
 
 clean: ; rm -rf $(OUT)
 
-.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench demo golden golden-check install install-models uninstall deb check-system clean
+.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench bench-tracking demo golden golden-check install install-models uninstall deb check-system clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d) \
