@@ -227,6 +227,7 @@ static bool look(struct lane *l, struct worker *w, const struct frame *f)
     atomic_fetch_add(&l->looks, 1);
     atomic_fetch_add(&l->faces, (unsigned)n);
 
+    tracker_view(l->tracker, l->width, l->height);
     tracker_step(l->tracker, w->found, n, time_us, &w->sightings);
     conclude(l, w, f, time_us);
     return true;

@@ -20,6 +20,12 @@
 #define RATIO_SECOND 0.35f
 #define RATIO_TIME   2.0f
 
+/* Who is expected outside of the picture may come back in: */
+#define RETURN_RATIO 0.16f
+#define RETURN_ASIDE 0.25f
+#define RETURN_AWAY  1.2f
+#define RETURN_SPEED 2.0f
+
 /* Beyond this nothing more is forgotten; keeps the numbers finite after any gap. */
 #define SECONDS_MAX 60.0f
 
@@ -117,29 +123,48 @@ void motion_rest(struct motion *m)
     m->vx = m->vy = 0;
 }
 
-float motion_stray(const struct motion *m, const struct box *b)
+/*
+ * The distance to the nearest point between where it was seen and where it is expected, in sizes:
+ * it may have stopped anywhere on the way. ret_aside: to the line through both.
+ */
+static float way_off(const struct motion *m, const struct box *b, float *ret_aside)
 {
-    float s = size(m), t = m->blind;
-    if (fabsf(ratio(m, b)) > RATIO_NOW + RATIO_SECOND * fminf(t, RATIO_TIME))
-        return INFINITY;
-
-    /* The distance to the nearest point between where it was seen and where it is expected: it
-     * may have stopped anywhere on the way. */
     struct point c = box_centre(b);
-    float wx = m->at.x - m->seen.x, wy = m->at.y - m->seen.y;
+    float s = size(m), wx = m->at.x - m->seen.x, wy = m->at.y - m->seen.y;
     float cx = c.x - m->seen.x, cy = c.y - m->seen.y;
     float length2 = wx * wx + wy * wy;
     float part = length2 > 0 ? (cx * wx + cy * wy) / length2 : 0;
+    *ret_aside = hypotf(cx - part * wx, cy - part * wy) / s;
     part = fminf(fmaxf(part, 0), 1);
-    float away = hypotf(cx - part * wx, cy - part * wy) / s;
+    return hypotf(cx - part * wx, cy - part * wy) / s;
+}
 
+/* Somebody who has walked out is not back in a moment, and one who only leaned out comes back
+ * where and as large as he was. */
+static float stray_outside(const struct motion *m, const struct box *b)
+{
+    float aside, away = way_off(m, b, &aside);
+    float speed = fmaxf(hypotf(m->vx, m->vy) / size(m) * expf(m->blind / FADE), 1.2f * m->pace);
+    bool same = fabsf(ratio(m, b)) <= RETURN_RATIO && aside <= RETURN_ASIDE &&
+                away <= RETURN_AWAY && speed <= RETURN_SPEED && m->blind <= 2;
+    return same ? away : INFINITY;
+}
+
+float motion_stray(const struct motion *m, const struct box *b, bool outside)
+{
+    if (outside)
+        return stray_outside(m, b);
+    float t = m->blind;
+    if (fabsf(ratio(m, b)) > RATIO_NOW + RATIO_SECOND * fminf(t, RATIO_TIME))
+        return INFINITY;
+    float aside, away = way_off(m, b, &aside);
     float reach = REACH_NOW + REACH_SECOND * sqrtf(t) + 1.5f * m->doubt * fminf(t, 1);
     return away <= reach ? away : INFINITY;
 }
 
-float motion_cost(const struct motion *m, const struct box *b)
+float motion_cost(const struct motion *m, const struct box *b, bool outside)
 {
-    if (isinf(motion_stray(m, b)))
+    if (isinf(motion_stray(m, b, outside)))
         return INFINITY;
     struct point c = box_centre(b);
     float s2 = square(size(m));

@@ -2,6 +2,8 @@
 
 #include "flow/face.h"
 
+#include <stdbool.h>
+
 /*
  * Where a face will be: its centre, speed and size, and how unsure they are.
  *
@@ -38,8 +40,11 @@ void motion_rest(struct motion *m);
 /*
  * Could the face in this box be the same one? Returns how unlikely, as -2 ln of a likelihood, or
  * INFINITY when the box is too far from what is expected.
+ *
+ * outside: it is expected outside of the picture. Then it has walked out, and who appears at the
+ * edge is somebody else, unless hardly any way lies between: one who leans out and in again.
  */
-float motion_cost(const struct motion *m, const struct box *b);
+float motion_cost(const struct motion *m, const struct box *b, bool outside);
 
 /* The same within the reach: the distance in sizes, or INFINITY. */
-float motion_stray(const struct motion *m, const struct box *b);
+float motion_stray(const struct motion *m, const struct box *b, bool outside);

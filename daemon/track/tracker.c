@@ -5,6 +5,7 @@
 #include "flow/box.h"
 #include "track/assign.h"
 #include "track/motion.h"
+#include "track/places.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #define INTERVALS    4
 #define MISSED_MIN   2    /* nobody is gone after one picture without him */
 #define UNSURE_BLIND 1.0f /* seconds without a detection after which an unsure one is not enough */
+#define HELD_US      (10 * MONO_SECOND) /* who was held back for longer begins when he moves */
 
 /* Two boxes are one face when they share so much, of both or of the smaller. */
 #define SAME_IOU   0.45f
@@ -28,17 +30,21 @@ struct track {
     uint64_t id;
     enum track_state state;
     struct motion motion;
+    struct still still;
+    bool held;                 /* it appeared where only posters are; until it moves */
     struct face face;          /* the latest detection */
     int64_t first_us, last_us; /* of its detections */
     int64_t there_us;          /* it was there then: found, or nothing has changed since */
     uint64_t sure;             /* bit i: a sure detection i pictures ago */
     int missed;                /* pictures since the latest detection */
     bool found;                /* in this picture */
+    bool outside;              /* the picture does not reach where it is expected */
 };
 
 struct tracker {
     struct conf_track conf;
     float start_score, start_eyes;
+    int width, height; /* of the pictures; 0: not known */
     uint64_t last_id;
 
     int64_t now_us;
@@ -50,6 +56,7 @@ struct tracker {
 
     int n;
     struct track tracks[SIGHTINGS_MAX];
+    struct places places;
 
     /* one picture's work */
     int n_faces;
@@ -77,6 +84,12 @@ void tracker_free(struct tracker *t)
     free(t);
 }
 
+void tracker_view(struct tracker *t, int width, int height)
+{
+    t->width = width;
+    t->height = height;
+}
+
 /* The clock stepped back to time_us: what was so long ago stays so long ago. */
 static int64_t moved(int64_t then_us, int64_t by_us, int64_t time_us)
 {
@@ -95,6 +108,7 @@ static void step_back(struct tracker *t, int64_t by_us, int64_t time_us)
         k->last_us = moved(k->last_us, by_us, time_us);
         k->there_us = moved(k->there_us, by_us, time_us);
     }
+    places_step_back(&t->places, by_us, time_us);
 }
 
 /* Returns the time that passed, never negative. */
@@ -112,8 +126,13 @@ static int64_t advance(struct tracker *t, int64_t time_us)
 static void predict(struct tracker *t, int64_t passed_us)
 {
     float seconds = (float)((double)passed_us / MONO_SECOND);
-    for (int i = 0; i < t->n; i++)
-        motion_predict(&t->tracks[i].motion, seconds);
+    for (int i = 0; i < t->n; i++) {
+        struct track *k = &t->tracks[i];
+        motion_predict(&k->motion, seconds);
+        const struct point *at = &k->motion.at;
+        k->outside = t->width > 0 && (at->x < 0 || at->y < 0 || at->x > (float)t->width ||
+                                             at->y > (float)t->height);
+    }
 }
 
 static void give(const struct track *k, struct sighting *s)
@@ -253,11 +272,28 @@ static bool is_sure(const struct tracker *t, const struct face *f)
     return hypotf(left->x - right->x, left->y - right->y) >= t->start_eyes * f->box.w;
 }
 
+/* A person who was held back and moves is one at last. A poster's track that goes on with somebody
+ * who passed leaves the poster behind, which is not to be found anew. */
+static void watch_place(struct tracker *t, struct track *k, const struct box *b)
+{
+    bool moved = k->still.moved;
+    int64_t still_us = mono_minus(k->last_us, k->first_us);
+    still_see(&k->still, b);
+    if (moved || !k->still.moved)
+        return;
+    if (k->held && mono_minus(t->now_us, k->first_us) > HELD_US)
+        k->first_us = t->now_us;
+    else if (!k->held && still_us >= PLACE_STILL_US)
+        places_add(&t->places, &k->still.place, still_us, t->now_us);
+    k->held = false;
+}
+
 static void find(struct tracker *t, struct track *k, int f)
 {
     const struct face *face = &t->faces[f];
     t->track_of[f] = (int)(k - t->tracks);
     motion_update(&k->motion, &face->box);
+    watch_place(t, k, &face->box);
     k->face = *face;
     k->last_us = k->there_us = t->now_us;
     k->missed = 0;
@@ -275,10 +311,14 @@ enum pass {
 static float pair_cost(const struct track *k, const struct face *face, enum pass pass)
 {
     switch (pass) {
-    case PASS_SURE: return motion_cost(&k->motion, &face->box);
+    case PASS_SURE: return motion_cost(&k->motion, &face->box, k->outside);
     case PASS_UNSURE:
-        return k->motion.blind > UNSURE_BLIND ? INFINITY : motion_cost(&k->motion, &face->box);
-    default: return motion_stray(&k->motion, &face->box);
+        /* After a while it must be just where it always was: a poster in the dusk. */
+        if (k->motion.blind > UNSURE_BLIND &&
+                (k->still.moved || !still_here(&k->still.place, &face->box)))
+            return INFINITY;
+        return motion_cost(&k->motion, &face->box, k->outside);
+    default: return motion_stray(&k->motion, &face->box, k->outside);
     }
 }
 
@@ -306,6 +346,16 @@ static void match(struct tracker *t, enum pass pass)
     }
 }
 
+/* What is found in a place and is nobody's, or held back there, keeps the place in mind. */
+static void remember_places(struct tracker *t)
+{
+    for (int f = 0; f < t->n_faces; f++) {
+        if (t->track_of[f] < 0 || t->tracks[t->track_of[f]].held)
+            places_see(&t->places, &t->faces[f].box, t->now_us);
+    }
+    places_forget(&t->places, t->now_us);
+}
+
 /* Ends whoever was looked for long enough, and forgets what never became a person. */
 static void miss(struct tracker *t, uint64_t within, struct sightings *ret)
 {
@@ -316,6 +366,8 @@ static void miss(struct tracker *t, uint64_t within, struct sightings *ret)
         k->missed++;
         bool over =
                 k->missed >= MISSED_MIN && mono_minus(t->now_us, k->there_us) >= t->conf.lost_us;
+        if (over && k->state == TRACK_CONFIRMED && !k->still.moved)
+            places_add(&t->places, &k->still.place, mono_minus(k->last_us, k->first_us), t->now_us);
         if (over || (k->state == TRACK_TENTATIVE && !(k->sure & within)))
             end(t, i, END_LEFT, ret);
     }
@@ -336,8 +388,10 @@ static void begin(struct tracker *t, int room)
                 .there_us = t->now_us,
                 .sure = 1,
                 .found = true,
+                .held = places_hold(&t->places, &t->faces[f].box),
         };
         motion_start(&k->motion, &t->faces[f].box);
+        still_start(&k->still, &t->faces[f].box);
         t->n++;
     }
 }
@@ -346,7 +400,7 @@ static void confirm(struct tracker *t, uint64_t within)
 {
     for (int i = 0; i < t->n; i++) {
         struct track *k = &t->tracks[i];
-        if (k->state == TRACK_TENTATIVE && k->found &&
+        if (k->state == TRACK_TENTATIVE && k->found && !k->held &&
                 __builtin_popcountll(k->sure & within) >= t->conf.confirm)
             k->state = TRACK_CONFIRMED;
     }
@@ -365,6 +419,7 @@ void tracker_step(
     match(t, PASS_SURE);
     match(t, PASS_UNSURE);
     match(t, PASS_REACH);
+    remember_places(t);
     uint64_t within = window(t);
     miss(t, within, ret);
     begin(t, SIGHTINGS_MAX - ret->n);

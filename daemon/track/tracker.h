@@ -33,6 +33,10 @@ struct tracker;
 struct tracker *tracker_new(const struct conf_track *conf, float start_score, float start_eyes);
 void tracker_free(struct tracker *t);
 
+/* How large the pictures are, before the first one and whenever it changes. Without it nobody is
+ * known to have left through an edge. */
+void tracker_view(struct tracker *t, int width, int height);
+
 /* A picture was looked at. Boxes that are not finite or not positive are ignored, and of two
  * boxes on one face the less sure one. */
 void tracker_step(

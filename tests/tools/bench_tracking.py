@@ -58,7 +58,7 @@ def add_up(results):
     total["mota"] = 1 - errors / faces if faces else 1
     # 2 IDTP / (faces + sightings), from each scene's own
     sums = [r["faces"] + r["faces_matched"] + r["sightings_wrong"] for r in results]
-    total["idf1"] = sum((r["idf1"] or 1) * n for r, n in zip(results, sums)) / max(1, sum(sums))
+    total["idf1"] = sum((r["idf1"] or 1) * n for r, n in zip(results, sums)) / sum(sums) if sum(sums) else 1
     return total
 
 

@@ -380,7 +380,7 @@ def scene_flicker(s):
         level = 0.8 * level + 0.6 * s.rs.normal()
         slow = 0.98 * slow + 0.2 * s.rs.normal()
         levels.append(0.45 * level + 0.9 * slow)
-    a.blur = np.clip(0.15 + 0.07 * np.array(levels), 0, 0.5)
+    a.blur = np.clip(s.rs.uniform(0.08, 0.14) + 0.06 * np.array(levels), 0, 0.5)
     a.light = np.clip(0.7 + 0.2 * np.array(levels), 0.35, 1.1)
     for t in s.rs.uniform(20, 220, 4):  # a lamp goes out for a while
         a.blur[int(t * s.fps):int((t + s.rs.uniform(4, 20)) * s.fps)] = 0.6

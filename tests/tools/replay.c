@@ -228,6 +228,7 @@ static void open_camera(struct replay *r, const json_t *header)
     if (r->start_score <= 0)
         r->start_score = json_number_value(json_object_get(header, "start_score"));
     r->tracker = tracker_new(&conf, (float)r->start_score, 0);
+    tracker_view(r->tracker, r->width, r->height);
     r->emitter = emitter_new(
             "replay", &traits, 0.8, json_is_true(json_object_get(header, "observations")));
     r->next = r->fps > 0 ? r->phase / r->fps : 0;

@@ -187,6 +187,7 @@ static int play(struct run *r, FILE *f)
             r->tracker =
                     tracker_new(&conf, (float)json_number_value(json_object_get(o, "start_score")),
                             (float)json_number_value(json_object_get(o, "start_eyes")));
+            tracker_view(r->tracker, r->width, r->height);
         } else if (time >= opt.phase / opt.fps &&
                    sampler_take(&r->sampler, (int64_t)llround(time * 1e6))) {
             track(r, time, json_object_get(o, "faces"));

@@ -30,7 +30,7 @@ static void a_steady_walk_is_foreseen_at_any_rate(void **state)
             t += dt;
             motion_predict(&m, dt);
             b = walker(4, t);
-            assert_true(isfinite(motion_cost(&m, &b)));
+            assert_true(isfinite(motion_cost(&m, &b, false)));
             if (k > 3) /* by then the speed is known */
                 assert_true(fabsf(m.at.x - box_centre(&b).x) < 40 * 0.6f);
             motion_update(&m, &b);
@@ -85,12 +85,12 @@ static void the_reach_is_bounded_and_grows(void **state)
     struct box two = {b.x + 80, b.y, b.w, b.h}, twelve = {b.x + 480, b.y, b.w, b.h};
     struct box huge = {b.x, b.y, b.w * 4, b.h * 4};
     motion_predict(&m, 0.04f);
-    assert_true(isinf(motion_stray(&m, &two)));
+    assert_true(isinf(motion_stray(&m, &two, false)));
     motion_predict(&m, 0.5f);
-    assert_true(isfinite(motion_stray(&m, &two)));
+    assert_true(isfinite(motion_stray(&m, &two, false)));
     motion_predict(&m, 2);
-    assert_true(isinf(motion_stray(&m, &twelve)));
-    assert_true(isinf(motion_stray(&m, &huge)));
+    assert_true(isinf(motion_stray(&m, &twelve, false)));
+    assert_true(isinf(motion_stray(&m, &huge, false)));
 }
 
 static void somebody_may_stop_on_the_way(void **state)
@@ -106,8 +106,8 @@ static void somebody_may_stop_on_the_way(void **state)
     }
     motion_predict(&m, 2.5f); /* expected some nine widths on */
     struct box stopped = walker(5, 2.2f), walked = walker(5, 4.0f);
-    assert_true(isfinite(motion_stray(&m, &stopped)));
-    assert_true(isfinite(motion_stray(&m, &walked)));
+    assert_true(isfinite(motion_stray(&m, &stopped, false)));
+    assert_true(isfinite(motion_stray(&m, &walked, false)));
 }
 
 static void all_stays_finite_over_any_gap(void **state)
@@ -121,7 +121,8 @@ static void all_stays_finite_over_any_gap(void **state)
         motion_update(&m, i % 2 ? &tiny : &large);
         struct box b = motion_box(&m);
         assert_true(isfinite(b.x) && isfinite(b.y) && b.w > 0 && b.h > 0 && isfinite(b.w));
-        assert_false(isnan(motion_cost(&m, &large)) || isnan(motion_stray(&m, &tiny)));
+        assert_false(
+                isnan(motion_cost(&m, &large, false)) || isnan(motion_stray(&m, &tiny, false)));
     }
     motion_rest(&m);
     assert_float_equal(m.vx, 0, 0);
