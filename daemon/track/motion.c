@@ -11,17 +11,20 @@
 #define PACE_TIME 1.0f  /* seconds in which the usual speed follows the present one */
 #define NOISE     0.08f /* a detector's box trembles by so much of its size */
 #define GROWTH    0.3f  /* the size's logarithm changes by so much in a second */
+#define LEVEL     2.0f  /* heads go up and down so many times less than to the sides */
 #define GATE      16.0f /* squared standard deviations: 4 */
 
-/* The reach: so much at once, so much after a second, rising with the root of the time. */
-#define REACH_NOW    1.2f
-#define REACH_SECOND 2.4f
+/* The reach: so much at once, so much more in each second, and so many standard deviations of the
+ * speed that it had, where that is hardly known. */
+#define REACH_NOW    0.8f
+#define REACH_SECOND 3.0f
+#define REACH_DOUBT  2.0f
 #define RATIO_NOW    0.5f /* the same for the size's logarithm, rising with the time */
 #define RATIO_SECOND 0.35f
 #define RATIO_TIME   2.0f
 
 /* Who is expected outside of the picture may come back in: */
-#define RETURN_RATIO 0.16f
+#define RETURN_RATIO 0.28f
 #define RETURN_ASIDE 0.25f
 #define RETURN_AWAY  1.2f
 #define RETURN_SPEED 2.0f
@@ -158,7 +161,7 @@ float motion_stray(const struct motion *m, const struct box *b, bool outside)
     if (fabsf(ratio(m, b)) > RATIO_NOW + RATIO_SECOND * fminf(t, RATIO_TIME))
         return INFINITY;
     float aside, away = way_off(m, b, &aside);
-    float reach = REACH_NOW + REACH_SECOND * sqrtf(t) + 1.5f * m->doubt * fminf(t, 1);
+    float reach = REACH_NOW + REACH_SECOND * t + REACH_DOUBT * m->doubt * fminf(t, 1);
     return away <= reach ? away : INFINITY;
 }
 
@@ -169,7 +172,10 @@ float motion_cost(const struct motion *m, const struct box *b, bool outside)
     struct point c = box_centre(b);
     float s2 = square(size(m));
     float place = m->pp / s2 + square(NOISE), scale = m->ss + square(NOISE);
-    float d2 = (square(c.x - m->at.x) + square(c.y - m->at.y)) / s2 / place +
-               square(ratio(m, b)) / scale;
-    return d2 <= GATE ? d2 + 2 * logf(place) + logf(scale) : INFINITY;
+    /* What is possible is judged as if heads moved freely up and down; what is likelier, not. */
+    float x2 = square(c.x - m->at.x) / s2 / place, y2 = square(c.y - m->at.y) / s2 / place;
+    float size2 = square(ratio(m, b)) / scale;
+    if (x2 + y2 + size2 > GATE)
+        return INFINITY;
+    return x2 + square(LEVEL) * y2 + size2 + 2 * logf(place) + logf(scale);
 }

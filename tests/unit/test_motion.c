@@ -128,6 +128,22 @@ static void all_stays_finite_over_any_gap(void **state)
     assert_float_equal(m.vx, 0, 0);
 }
 
+static void up_and_down_tells_more_than_to_the_side(void **state)
+{
+    (void)state;
+    struct motion m;
+    struct box b = walker(0, 0);
+    motion_start(&m, &b);
+    for (int i = 0; i < 10; i++) {
+        motion_predict(&m, 0.2f);
+        motion_update(&m, &b);
+    }
+    motion_predict(&m, 0.2f);
+    struct box aside = {b.x + 0.3f * b.w, b.y, b.w, b.h}, above = {b.x, b.y - 0.3f * b.w, b.w, b.h};
+    assert_true(motion_cost(&m, &above, false) > motion_cost(&m, &aside, false));
+    assert_true(isfinite(motion_cost(&m, &above, false))); /* likelier or not, both are possible */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +153,7 @@ int main(void)
             cmocka_unit_test(the_reach_is_bounded_and_grows),
             cmocka_unit_test(somebody_may_stop_on_the_way),
             cmocka_unit_test(all_stays_finite_over_any_gap),
+            cmocka_unit_test(up_and_down_tells_more_than_to_the_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
