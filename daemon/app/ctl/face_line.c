@@ -34,6 +34,7 @@ static json_t *estimate_json(const struct view_face *face)
     for (int i = 0; ranges && i < AGE_RANGES; i++)
         json_array_append_new(p, real(e->range_p[i]));
     json_object_set_new(j, "years", age ? real(e->years) : json_null());
+    json_object_set_new(j, "years_sd", age && e->years_sd > 0 ? real(e->years_sd) : json_null());
     json_object_set_new(j, "range_p", p);
     json_object_set_new(j, "female_p", gender ? real(e->female_p) : json_null());
     return j;
@@ -41,7 +42,7 @@ static json_t *estimate_json(const struct view_face *face)
 
 static json_t *quality_json(const struct quality *q)
 {
-    const char *defect = unknown_name(q->defect);
+    const char *defect = unknown_name(q->defect), *poorest = unknown_name(q->poorest);
     json_t *j = json_object();
     json_object_set_new(j, "sharpness", real(q->sharpness));
     json_object_set_new(j, "turn", real(q->turn));
@@ -50,6 +51,7 @@ static json_t *quality_json(const struct quality *q)
     json_object_set_new(j, "inside", real(q->inside));
     json_object_set_new(j, "weight", real(q->weight));
     json_object_set_new(j, "defect", defect ? json_string(defect) : json_null());
+    json_object_set_new(j, "poorest", poorest ? json_string(poorest) : json_null());
     return j;
 }
 
