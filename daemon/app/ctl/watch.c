@@ -12,8 +12,7 @@
 #include "app/ctl/bar.h"
 #include "app/ctl/ctl.h"
 #include "app/ctl/people.h"
-#include "app/pipeline.h"
-#include "base/log.h"
+#include "app/solo.h"
 #include "base/mem.h"
 #include "base/mono.h"
 #include "base/redact.h"
@@ -25,10 +24,8 @@
 #include "picture/canvas.h"
 #include "picture/movie.h"
 #include "source/origin.h"
-#include "source/source.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +36,6 @@
 #define FPS     5.0
 #define FPS_ALL 1000.0 /* for a video every picture counts */
 #define TURN_MS 100
-#define JOIN_MS 5000
-#define EVENTS  4096
 
 struct arguments {
     struct ctl_common common;
@@ -60,13 +55,7 @@ struct recorder {
 };
 
 struct session {
-    const struct arguments *args;
-    struct conf *conf;
-    struct conf_camera camera_conf;
-    struct queue *events;
-    struct pipeline *pipeline;
-    struct lane *lane;
-    struct camera *camera;
+    struct solo solo;
     struct recorder recorder;
     struct people *people;
     char trouble[256]; /* as it was last told */
@@ -125,13 +114,6 @@ static void record(struct recorder *r, struct frame *f, const struct portrait *f
         atomic_store(&r->failed, true);
 }
 
-static bool wanted(void *arg, const char *camera)
-{
-    (void)arg;
-    (void)camera;
-    return true;
-}
-
 static void seen(
         void *arg, const char *camera, struct frame *f, const struct portrait *faces, int n)
 {
@@ -146,73 +128,14 @@ static void seen(
     atomic_store(&r->latest_us, frame_time_us(f));
 }
 
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
-/* ------------------------------------------------------------- birth and death --- */
-
-static void describe(struct session *s, const char *shown)
-{
-    const struct arguments *a = s->args;
-    s->camera_conf = (struct conf_camera){.name = "watch",
-            .url = (char *)a->source,
-            .url_shown = (char *)shown,
-            .fps = a->fps > 0 ? a->fps
-                   : a->out   ? FPS_ALL
-                              : FPS,
-            .transport = a->udp ? TRANSPORT_UDP : TRANSPORT_TCP,
-            .pace = PACE_MAX,
-            .enabled = true,
-            .min_face = 12};
-    s->conf->workers = 1;
-    s->conf->database.observations = s->conf->privacy.store_crops = false;
-}
-
-static int begin(struct session *s, struct err *e)
-{
-    struct pipeline_links links = {s->events, nothing, NULL, {wanted, seen, &s->recorder}};
-    s->pipeline = pipeline_new(s->conf, &links, e);
-    if (!s->pipeline)
-        return -1;
-    s->lane = pipeline_add(s->pipeline, &s->camera_conf);
-    struct camera_links news = {lane_slot(s->lane), s->events, nothing, NULL};
-    s->camera = camera_new(&s->camera_conf, &news, true, 0);
-    lane_attach(s->lane, s->camera);
-    int r = pipeline_start(s->pipeline);
-    if (r == 0)
-        r = camera_start(s->camera);
-    return r < 0 ? err_set(e, r, "no thread to be had: %s", err_name(r)) : 0;
-}
-
-/* What is in the slot is still looked at. False: something hangs. */
-static bool finish(struct session *s)
-{
-    camera_stop(s->camera);
-    bool done = camera_join(s->camera, JOIN_MS) == 0;
-    pipeline_stop(s->pipeline);
-    return pipeline_join(s->pipeline, JOIN_MS) == 0 && done;
-}
-
-static void release(struct session *s)
-{
-    pipeline_free(s->pipeline);
-    camera_free(s->camera);
-    queue_free(s->events);
-    people_free(s->people);
-    scaler_free(s->recorder.scaler);
-    conf_free(s->conf);
-}
-
 /* ------------------------------------------------------------- while it runs --- */
 
 static void tell(struct session *s)
 {
     struct event *list[64];
     size_t n;
-    while ((n = queue_take(s->events, (void **)list, 64, 0)) > 0) {
-        int64_t anchor_us = camera_is_file(s->camera) ? s->recorder.first_wall_us : 0;
+    while ((n = queue_take(s->solo.events, (void **)list, 64, 0)) > 0) {
+        int64_t anchor_us = camera_is_file(s->solo.camera) ? s->recorder.first_wall_us : 0;
         for (size_t i = 0; i < n; i++) {
             if (event_type_name(list[i]->type))
                 people_tell(s->people, list[i], anchor_us);
@@ -225,7 +148,7 @@ static void tell(struct session *s)
 static bool hears(struct session *s)
 {
     struct camera_status status;
-    camera_status(s->camera, &status);
+    camera_status(s->solo.camera, &status);
     if (status.state == CAMERA_ONLINE)
         s->was_online = true;
     bool lost = status.state == CAMERA_OFFLINE;
@@ -239,7 +162,7 @@ static bool hears(struct session *s)
 static void show_bar(struct session *s, struct bar *bar)
 {
     struct camera_status status;
-    camera_status(s->camera, &status);
+    camera_status(s->solo.camera, &status);
     if (status.duration_us <= 0 || !s->recorder.latest_us)
         return;
     bar->total = status.duration_us / MONO_SECOND;
@@ -247,32 +170,29 @@ static void show_bar(struct session *s, struct bar *bar)
 }
 
 /* Until the file has ended, somebody presses Ctrl-C, or nothing can come of it. */
-static int run(struct session *s, const sigset_t *signals)
+static int run(struct session *s)
 {
     struct bar bar = {.what = "s of video"};
     int code = CTL_OK;
     for (;;) {
-        const struct timespec turn = {0, TURN_MS * INT64_C(1000000)};
-        bool over = sigtimedwait(signals, NULL, &turn) > 0;
-        bool finished = camera_finished(s->camera);
+        bool over = solo_wait(&s->solo, TURN_MS);
+        bool finished = camera_finished(s->solo.camera);
         bar_clear(&bar);
         tell(s);
-        if (!hears(s) || camera_failed(s->camera))
+        if (!hears(s) || camera_failed(s->solo.camera))
             code = ctl_fail(CTL_FAILED, "watch", "%s", s->trouble);
         if (over || finished || code != CTL_OK || atomic_load(&s->recorder.failed))
             break;
-        if (camera_is_file(s->camera))
+        if (camera_is_file(s->solo.camera))
             show_bar(s, &bar);
     }
-    /* A second Ctrl-C does not wait. */
-    (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL);
     return code;
 }
 
 static int end(struct session *s, int code)
 {
     struct recorder *r = &s->recorder;
-    if (!finish(s)) {
+    if (!solo_finish(&s->solo)) {
         (void)ctl_fail(CTL_FAILED, "watch", "the source hangs; left without it");
         if (r->movie)
             (void)movie_close(r->movie, &r->err);
@@ -311,26 +231,23 @@ int ctl_watch(int argc, char **argv)
     if (a.out && is_itself(a.source, a.out))
         return ctl_fail(CTL_USAGE, "watch", "%s: is the source itself; name another file", a.out);
 
-    struct session s = {.args = &a};
-    s.conf = ctl_conf("watch", a.common.file);
-    if (!s.conf)
+    struct conf *conf = ctl_conf("watch", a.common.file);
+    if (!conf)
         return CTL_CONFIG;
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    log_open(LEVEL_NONE); /* what the camera's thread would say is told here, once */
-    source_log_init();
-    describe(&s, shown);
-    s.events = queue_new(EVENTS, event_free, event_squeeze, NULL);
+    struct session s = {.recorder = {.path = a.out, .scaler = scaler_new()}};
+    solo_init(&s.solo, conf, "watch", a.source, shown);
+    s.solo.want.fps = a.fps > 0 ? a.fps : a.out ? FPS_ALL : FPS;
+    s.solo.want.transport = a.udp ? TRANSPORT_UDP : TRANSPORT_TCP;
     s.people = people_new(a.common.json, shown);
-    s.recorder.path = a.out;
-    s.recorder.scaler = scaler_new();
     struct err e = {0};
-    int code = begin(&s, &e) < 0 ? ctl_fail(CTL_FAILED, "watch", "%s", e.text) : CTL_OK;
-    if (code == CTL_OK)
-        code = end(&s, run(&s, &signals));
-    release(&s);
+    int code = CTL_OK;
+    if (solo_begin(&s.solo, seen, &s.recorder, &e) < 0)
+        code = ctl_fail(CTL_FAILED, "watch", "%s", e.text);
+    else
+        code = end(&s, run(&s));
+    solo_done(&s.solo);
+    people_free(s.people);
+    scaler_free(s.recorder.scaler);
+    conf_free(conf);
     return code;
 }
