@@ -81,6 +81,6 @@ def test_bash_completes(tmp_path):
                                                           len(words) - 1)],
                              cwd=house.TOP, capture_output=True, text=True, check=True).stdout
         return out.split()
-    assert complete("facectl", "ev") == ["events"]
+    assert complete("facectl", "eve") == ["events"]
     assert complete("facectl", "erase", "--s") == ["--since"]
     assert complete("facectl", "events", "--gender", "f") == ["female"]
