@@ -50,7 +50,7 @@ GENDER_MIN_YEARS = 13
 SET_WEIGHT = {"london": 4}  # fifty people stand for all young adults of good pictures
 OLD_WEIGHT = 1.5  # from sixty on: regression to the mean makes them younger
 WOMEN_WEIGHT = 1.15
-STUDIO_GENDER = 0.3  # portraits are too easy to say what a camera's picture is worth
+STUDIO_GENDER = 0.05  # portraits are too easy to say what a picture in the wild is worth
 
 
 # ---------------------------------------------------------------- labelled faces ---
