@@ -21,7 +21,7 @@
  * Pure; no allocation. Boxes must be sane (box_sane()).
  */
 #define PLACE_STILL_US (30 * INT64_C(1000000))
-#define PLACE_TRACKS   3
+#define PLACE_TRACKS   5
 #define PLACE_ECHOES   3
 #define PLACE_US       (3600 * INT64_C(1000000))
 #define PLACES_MAX     32 /* of more, those are forgotten that were seen least lately */
