@@ -16,6 +16,7 @@ on end. So does a picture on the wall, once; so does a reflection, as one more. 
 only flickers around what a detector sees does not count, and may have a record or none.
 """
 import argparse
+import fcntl
 import glob
 import json
 import os
@@ -717,6 +718,9 @@ def main():
     if not args.out or not args.scenes:
         p.error("name a folder and at least one KIND:SEED")
     os.makedirs(args.out, exist_ok=True)
+    # One at a time in a folder: tests that run side by side ask for the same scenes.
+    lock = open(os.path.join(args.out, ".lock"), "w", encoding="utf-8")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     jobs = []
     for scene in args.scenes:
         kind, _, seed = scene.partition(":")
