@@ -9,6 +9,7 @@
  */
 #include "app/camera.h"
 
+#include "app/doze.h"
 #include "base/backoff.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -18,7 +19,6 @@
 #include "flow/frame.h"
 #include "flow/queue.h"
 #include "flow/slot.h"
-#include "sample/sampler.h"
 #include "source/decoder.h"
 #include "source/origin.h"
 #include "source/source.h"
@@ -66,7 +66,6 @@ struct camera {
     struct backoff backoff;
     struct log_limit complained;
     enum source_fault last_fault;
-    struct sampler sampler;
     bool again;       /* the file begins anew: it was never away */
     int64_t noted_us; /* when the database last heard of it */
     int64_t lost_us;  /* since when it is not online; 0: never was */
@@ -78,7 +77,9 @@ struct camera {
 struct session {
     struct source *source;
     struct decoder *decoder;
+    struct doze *doze;
     int64_t first_us; /* the first picture's arrival; 0: none yet */
+    uint64_t frames;  /* counted so far */
 };
 
 struct camera *camera_new(
@@ -175,41 +176,46 @@ static void count_stall(struct camera *c, const struct session *s, int64_t now)
     c->last_frame_us = now;
 }
 
-/* Takes the frame over. False: `once` is reached. */
+/* Takes over a picture that is to be analysed. False: `once` is reached. */
 static bool deliver(struct camera *c, struct session *s, struct frame *f)
 {
-    int64_t now = mono_us();
     if (!s->first_us) {
-        s->first_us = now;
+        s->first_us = mono_us();
         came_online(c, s);
     }
-    count_stall(c, s, now);
-    atomic_fetch_add(&c->frames, 1);
-    if (now - c->noted_us > NOTE_US)
-        note(c, CAMERA_ONLINE);
-    if (!sampler_take(&c->sampler, frame_time_us(f))) {
-        frame_unref(f);
-        return true;
-    }
     if (!source_stream(s->source)->live && c->conf->pace == PACE_MAX)
-        slot_put_wait(c->links.slot, f);
+        slot_put_wait(c->links.slot, f, -1);
     else
         slot_put(c->links.slot, f);
     uint64_t sampled = atomic_fetch_add(&c->sampled, 1) + 1;
     return c->once <= 0 || sampled < (uint64_t)c->once;
 }
 
-static bool pull_all(struct camera *c, struct session *s)
+/* Counts what has come since the last time. */
+static void take_stock(struct camera *c, struct session *s)
 {
-    struct frame *f;
-    while ((f = decoder_pull(s->decoder))) {
-        if (!deliver(c, s, f))
-            return false;
-    }
+    uint64_t frames = doze_counts(s->doze).frames;
     struct stream_info info = {0};
     decoder_info(s->decoder, &info);
     atomic_store(&c->damaged, c->damaged_before + info.withheld);
-    return true;
+    if (frames == s->frames)
+        return;
+    int64_t now = mono_us();
+    count_stall(c, s, now);
+    atomic_fetch_add(&c->frames, frames - s->frames);
+    s->frames = frames;
+    if (now - c->noted_us > NOTE_US)
+        note(c, CAMERA_ONLINE);
+}
+
+static bool pull_all(struct camera *c, struct session *s)
+{
+    struct frame *f;
+    bool more = true;
+    while (more && (f = doze_pull(s->doze)))
+        more = deliver(c, s, f);
+    take_stock(c, s);
+    return more;
 }
 
 /* Until something ends it. SOURCE_OK: `once` is reached. */
@@ -219,13 +225,13 @@ static enum source_fault stream(struct camera *c, struct session *s, struct err 
     enum source_fault fault;
     while ((fault = source_read(s->source, &packet, e)) == SOURCE_OK) {
         beat_set(&c->beat, BEAT_WORKING);
-        fault = decoder_push(s->decoder, &packet, e);
+        fault = doze_push(s->doze, &packet, e);
         if (fault != SOURCE_OK)
             return fault;
         if (!pull_all(c, s))
             return SOURCE_OK;
     }
-    if (fault == SOURCE_EOF && decoder_push(s->decoder, NULL, NULL) == SOURCE_OK && !pull_all(c, s))
+    if (fault == SOURCE_EOF && doze_push(s->doze, NULL, NULL) == SOURCE_OK && !pull_all(c, s))
         return SOURCE_OK;
     return fault;
 }
@@ -233,7 +239,6 @@ static enum source_fault stream(struct camera *c, struct session *s, struct err 
 static enum source_fault session(struct camera *c, struct session *s, struct err *e)
 {
     enum source_fault fault = SOURCE_OK;
-    sampler_init(&c->sampler, c->conf->fps);
     c->last_frame_us = 0;
     s->source = source_open(c->conf, NULL, c->halt, &c->beat, &fault, e);
     if (!s->source)
@@ -241,9 +246,11 @@ static enum source_fault session(struct camera *c, struct session *s, struct err
     atomic_store(&c->file, !source_stream(s->source)->live);
     s->decoder = decoder_open(source_stream(s->source), &fault, e);
     if (s->decoder) {
+        s->doze = doze_new(c->conf, s->decoder);
         fault = stream(c, s, e);
         c->damaged_before = atomic_load(&c->damaged);
     }
+    doze_free(s->doze);
     decoder_close(s->decoder);
     source_close(s->source);
     return fault;

@@ -172,7 +172,7 @@ static void rates(const struct health *h, double *ret_looked, double *ret_lost)
 {
     *ret_looked = *ret_lost = 0;
     for (int i = 0; i < h->n_stations; i++) {
-        *ret_looked += meter_rate(&h->stations[i].looks);
+        *ret_looked += meter_rate(&h->stations[i].seen);
         *ret_lost += meter_rate(&h->stations[i].lost);
     }
 }

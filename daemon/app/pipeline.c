@@ -26,7 +26,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VISIT_US (MONO_SECOND / 2) /* how late a dead camera's tracks may end */
+#define PEOPLE_US (2 * MONO_SECOND)  /* so often somebody looks although nothing is new ... */
+#define NOBODY_US (10 * MONO_SECOND) /* ... and where nobody is */
+#define VISIT_US  (MONO_SECOND / 2)  /* how late a dead camera's tracks may end */
 
 struct lane {
     /* set at birth */
@@ -45,8 +47,11 @@ struct lane {
     int64_t time_us;        /* its time by the track clock */
     int64_t looked_us;      /* and when that was, by mono_us(); 0: never */
     int64_t wall_offset_us; /* wall time minus track clock */
+    int present;            /* tracks, whoever they may become */
+    bool calm;              /* the last look found everybody, and nothing is open */
+    int64_t look_us;        /* the time of the picture that was looked at last */
 
-    atomic_uint_fast64_t looks, faces;
+    atomic_uint_fast64_t looks, held, faces;
     atomic_int people;
 };
 
@@ -83,7 +88,7 @@ struct pipeline {
     struct lane **lanes;
     struct worker closer; /* has no thread and no nets: ends what is open where no worker comes */
 
-    atomic_uint_fast64_t looks, faces, estimates;
+    atomic_uint_fast64_t looks, held, faces, estimates;
     atomic_int_fast64_t detect_us, estimate_us;
 };
 
@@ -106,10 +111,21 @@ static unsigned estimates(const struct sightings *s)
     return n;
 }
 
+/* Who is left, and whether somebody was lost. */
+static void take_stock(struct lane *l, const struct sightings *s)
+{
+    l->present = 0;
+    for (int i = 0; i < s->n; i++) {
+        l->present += s->list[i].state != TRACK_GONE;
+        l->calm &= s->list[i].state != TRACK_GONE;
+    }
+}
+
 /* From sightings to events in the store's queue. f NULL: no picture, so nobody can be chosen. */
 static void conclude(struct lane *l, struct worker *w, const struct frame *f, int64_t time_us)
 {
     struct pipeline *p = l->pipeline;
+    take_stock(l, &w->sightings);
     emitter_choose(l->emitter, &w->sightings, time_us);
     if (f) {
         int64_t begin = mono_us();
@@ -196,19 +212,69 @@ static void plan_tiles(struct lane *l)
                 conf->name, TILES_MAX, conf->min_face);
 }
 
+static bool is_watched(const struct lane *l)
+{
+    const struct view_links *view = &l->pipeline->links.view;
+    return view->wanted && view->wanted(view->arg, l->conf->name);
+}
+
+/* Is everybody a person who was found, so that who is still there needs no new look? */
+static bool all_found(const struct sightings *s)
+{
+    for (int i = 0; i < s->n; i++) {
+        if (s->list[i].state != TRACK_CONFIRMED || !s->list[i].found)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * Is it enough to know that the picture shows nothing new? Not while it is open who is there: a
+ * track that is not confirmed, a face that was not found last time, an estimate that is due. And
+ * not for ever: a face may have turned to the camera so slowly that nothing seemed to change.
+ */
+static bool may_hold(const struct lane *l, const struct frame *f)
+{
+    int64_t time_us = frame_time_us(f), passed_us = time_us - l->look_us;
+    if (l->conf->decode == DECODE_ALL || !l->calm || frame_still_us(f) > l->look_us)
+        return false;
+    if (passed_us < 0 || passed_us >= (l->present ? PEOPLE_US : NOBODY_US))
+        return false;
+    if (frame_width(f) != l->width || frame_height(f) != l->height)
+        return false;
+    return !emitter_due(l->emitter, time_us) &&
+           (l->pipeline->links.view.held_too || !is_watched(l));
+}
+
+static void picture_came(struct lane *l, const struct frame *f)
+{
+    l->time_us = frame_time_us(f);
+    l->looked_us = mono_us();
+    l->wall_offset_us = frame_wall_us(f) - l->time_us;
+}
+
+static void hold(struct lane *l, struct worker *w, const struct frame *f)
+{
+    picture_came(l, f);
+    atomic_fetch_add(&l->pipeline->held, 1);
+    atomic_fetch_add(&l->held, 1);
+    w->n_found = 0;
+    tracker_hold(l->tracker, l->time_us, &w->sightings);
+    conclude(l, w, NULL, l->time_us);
+}
+
 /* False: it cannot be looked at. */
 static bool look(struct lane *l, struct worker *w, const struct frame *f)
 {
     struct pipeline *p = l->pipeline;
     int64_t time_us = frame_time_us(f);
+    l->calm = false;
     bool other = l->width != frame_width(f) || l->height != frame_height(f);
     l->width = frame_width(f);
     l->height = frame_height(f);
     if (other)
         plan_tiles(l);
-    l->time_us = time_us;
-    l->looked_us = mono_us();
-    l->wall_offset_us = frame_wall_us(f) - time_us;
+    picture_came(l, f);
 
     int64_t begin = mono_us();
     int n = 0;
@@ -229,6 +295,8 @@ static bool look(struct lane *l, struct worker *w, const struct frame *f)
 
     tracker_view(l->tracker, l->width, l->height);
     tracker_step(l->tracker, w->found, n, time_us, &w->sightings);
+    l->look_us = time_us;
+    l->calm = all_found(&w->sightings);
     conclude(l, w, f, time_us);
     return true;
 }
@@ -237,13 +305,14 @@ static bool look(struct lane *l, struct worker *w, const struct frame *f)
 static void show(struct lane *l, struct worker *w, struct frame *f)
 {
     const struct view_links *view = &l->pipeline->links.view;
-    if (!view->wanted || !view->wanted(view->arg, l->conf->name))
+    if (!is_watched(l))
         return;
     int n = 0;
     for (int i = 0; i < w->sightings.n; i++) {
         const struct sighting *s = &w->sightings.list[i];
         struct portrait *p = &w->portraits[n];
-        *p = (struct portrait){.box = s->face.box, .track = s->track, .found = s->found};
+        *p = (struct portrait){
+                .box = s->face.box, .track = s->track, .found = s->found || s->resting};
         /* Where somebody is only expected, in a mask, nothing is told either. */
         p->person =
                 emitter_answers(l->emitter, s->track, &p->answers) && wanted_place(l, &s->face.box);
@@ -258,15 +327,22 @@ static void visit(struct lane *l, struct worker *w)
 {
     struct frame *f = NULL;
     int mark = 0;
+    bool shown;
     switch (slot_take(l->slot, &f, &mark)) {
     case SLOT_FRAME:
-        if (look(l, w, f))
+        shown = may_hold(l, f);
+        if (shown)
+            hold(l, w, f);
+        else
+            shown = look(l, w, f);
+        if (shown)
             show(l, w, f);
         frame_unref(f);
         break;
     case SLOT_MARK:
         tracker_end(l->tracker, (enum end_reason)mark, &w->sightings);
         conclude(l, w, NULL, track_time(l));
+        l->calm = false;
         break;
     case SLOT_EMPTY:
         if (l->looked_us && !camera_is_file(l->camera)) {
@@ -277,6 +353,7 @@ static void visit(struct lane *l, struct worker *w)
         break;
     }
     count_people(l);
+    slot_need(l->slot, l->present > 0 || is_watched(l));
 }
 
 static void *worker_body(void *arg)
@@ -467,6 +544,7 @@ const struct beat *pipeline_beat(const struct pipeline *p, int worker)
 void pipeline_stats(const struct pipeline *p, struct pipeline_stats *ret)
 {
     ret->looks = atomic_load(&p->looks);
+    ret->held = atomic_load(&p->held);
     ret->faces = atomic_load(&p->faces);
     ret->estimates = atomic_load(&p->estimates);
     ret->detect_us = atomic_load(&p->detect_us);
@@ -476,6 +554,7 @@ void pipeline_stats(const struct pipeline *p, struct pipeline_stats *ret)
 void lane_stats(const struct lane *l, struct lane_stats *ret)
 {
     ret->looks = atomic_load(&l->looks);
+    ret->held = atomic_load(&l->held);
     ret->faces = atomic_load(&l->faces);
     ret->lost = slot_lost(l->slot);
     ret->people = atomic_load(&l->people);

@@ -49,7 +49,7 @@ int solo_begin(struct solo *s,
         void (*seen)(void *, const char *, struct frame *, const struct portrait *, int), void *arg,
         struct err *e)
 {
-    struct pipeline_links links = {s->events, nothing, NULL, {wanted, seen, arg}};
+    struct pipeline_links links = {s->events, nothing, NULL, {wanted, seen, arg, true}};
     s->pipeline = pipeline_new(s->conf, &links, e);
     if (!s->pipeline)
         return -1;

@@ -22,6 +22,7 @@ void station_look(struct station *s, int64_t now)
     lane_stats(s->lane, &s->stats);
     meter_sample(&s->frames, s->status.frames, now);
     meter_sample(&s->looks, s->stats.looks, now);
+    meter_sample(&s->seen, s->stats.looks + s->stats.held, now);
     meter_sample(&s->lost, s->stats.lost, now);
     hourly_add(&s->reconnects, (uint32_t)(s->status.reconnects - s->reconnects_before), now);
     hourly_add(&s->stalls, (uint32_t)(s->status.stalls - s->stalls_before), now);
@@ -35,7 +36,7 @@ static json_t *camera_json(struct station *s, int64_t now)
     json_t *j = json_object();
     json_object_set_new(j, "state", text(camera_state_name(s->status.state)));
     json_object_set_new(j, "camera_fps", rounded(meter_rate(&s->frames)));
-    json_object_set_new(j, "process_fps", rounded(meter_rate(&s->looks)));
+    json_object_set_new(j, "process_fps", rounded(meter_rate(&s->seen)));
     json_object_set_new(j, "skipped_fps", rounded(meter_rate(&s->lost)));
     json_object_set_new(j, "detection_fps", rounded(meter_rate(&s->looks)));
     json_object_set_new(j, "frames_lost", json_integer((json_int_t)s->stats.lost));
@@ -58,6 +59,7 @@ static void add_details(json_t *j, const struct station *s, int64_t now)
     json_object_set_new(j, "damaged", json_integer((json_int_t)c->damaged));
     json_object_set_new(j, "sampled", json_integer((json_int_t)c->sampled));
     json_object_set_new(j, "looks", json_integer((json_int_t)s->stats.looks));
+    json_object_set_new(j, "held", json_integer((json_int_t)s->stats.held));
     json_object_set_new(j, "faces", json_integer((json_int_t)s->stats.faces));
 }
 

@@ -15,7 +15,7 @@ struct station {
     const struct lane *lane;
     struct camera_status status;
     struct lane_stats stats;
-    struct meter frames, looks, lost;
+    struct meter frames, looks, seen, lost; /* seen: looked at, or known to be as before */
     struct hourly reconnects, stalls;
     uint64_t reconnects_before, stalls_before;
 };

@@ -31,6 +31,12 @@ static const char *const tilings[] = {
         [TILING_AUTO] = "auto",
         NULL,
 };
+static const char *const decodings[] = {
+        [DECODE_AUTO] = "auto",
+        [DECODE_ALL] = "all",
+        [DECODE_KEYFRAMES] = "keyframes",
+        NULL,
+};
 static const char *const paces[] = {
         [PACE_REAL] = "real",
         [PACE_MAX] = "max",
@@ -178,6 +184,9 @@ const struct conf_key conf_keys[] = {
     {.path = "cameras.pace", .type = KEY_ENUM, .words = paces, .offset = IN_CAMERA(pace),
      .fallback = "real",
      .meaning = "A file's speed: real, or max to analyse every sampled picture."},
+    {.path = "cameras.decode", .type = KEY_ENUM, .words = decodings, .offset = IN_CAMERA(decode),
+     .fallback = "auto",
+     .meaning = "What is decoded and looked at: auto, what may matter; all; or keyframes alone."},
     {.path = "cameras.loop", .type = KEY_BOOL, .offset = IN_CAMERA(loop), .fallback = "false",
      .meaning = "Begin a file again when it has ended."},
     {.path = "cameras.enabled", .type = KEY_BOOL, .offset = IN_CAMERA(enabled),

@@ -127,7 +127,7 @@ static float promise(const struct face *f)
     return score * score * width / (width + WIDTH_HALF) * (1 - face_turn(f) / 2);
 }
 
-static bool worth_a_look(const struct entry *x, const struct sighting *s, int64_t time_us)
+static bool worth_a_look(const struct entry *x, bool better, int64_t time_us)
 {
     int looks = x->votes.looks;
     if (looks == 0)
@@ -137,10 +137,18 @@ static bool worth_a_look(const struct entry *x, const struct sighting *s, int64_
         return false;
     if (looks < LOOKS_SOON)
         return true;
-    bool better = promise(&s->face) > BETTER * x->looked_promise;
     if (looks < LOOKS_FIRST && (better || (waited >= LOOK_EVERY_US && x->votes.n < VOTES_MAX)))
         return true;
     return waited >= (better ? LOOK_EVERY_US : LOOK_SELDOM_US);
+}
+
+bool emitter_due(const struct emitter *e, int64_t time_us)
+{
+    for (int i = 0; i < e->n; i++) {
+        if (worth_a_look(&e->entries[i], false, time_us))
+            return true;
+    }
+    return false;
 }
 
 /* Fewer looks come first, then the greater promise. */
@@ -160,7 +168,8 @@ void emitter_choose(struct emitter *e, struct sightings *sightings, int64_t time
         struct sighting *s = &sightings->list[i];
         s->chosen = false;
         struct entry *x = s->found && s->state == TRACK_CONFIRMED ? entry_of(e, s) : NULL;
-        if (!x || !worth_a_look(x, s, time_us))
+        bool better = x && promise(&s->face) > BETTER * x->looked_promise;
+        if (!x || !worth_a_look(x, better, time_us))
             continue;
         int at = n;
         while (at > 0 &&
@@ -268,7 +277,8 @@ static void live(struct out *o, struct entry *x, const struct sighting *s, int w
         tell(o, EVENT_UPDATE, x);
         x->said = x->record.answers;
         x->update_us = mono_plus(o->time_us, UPDATE_US);
-    } else if (x->record.end_us != x->told_end_us && quiet >= (s->found ? SEEN_US : SEEN_LOST_US)) {
+    } else if (x->record.end_us != x->told_end_us &&
+               quiet >= (s->found || s->resting ? SEEN_US : SEEN_LOST_US)) {
         tell(o, EVENT_SEEN, x);
     }
     if (o->e->observations && s->found)

@@ -43,6 +43,12 @@ void emitter_choose(struct emitter *e, struct sightings *sightings, int64_t time
 size_t emitter_step(struct emitter *e, const struct sightings *sightings, int width, int height,
         int64_t time_us, int64_t wall_offset_us, struct event **ret_events, size_t max);
 
+/*
+ * Would emitter_choose() take somebody who is in view, if he looked as he did before? Then a
+ * picture is worth looking at although nothing in it is new.
+ */
+bool emitter_due(const struct emitter *e, int64_t time_us);
+
 /* What is thought so far of the person of this track; false: it is nobody yet. */
 bool emitter_answers(const struct emitter *e, uint64_t track, struct answers *ret);
 

@@ -124,6 +124,7 @@ struct sighting {
     uint64_t track; /* rises from 1 in each tracker, never given twice */
     enum track_state state;
     bool found;             /* by a detection this time; else the box is a prediction */
+    bool resting;           /* not looked for: he was found before, and nothing has changed since */
     struct face face;       /* the detection, or the last one with the predicted box */
     int64_t first_us;       /* time of its first detection, by the track clock */
     int64_t last_us;        /* of its latest */

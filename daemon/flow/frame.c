@@ -2,13 +2,14 @@
 
 #include <libavutil/frame.h>
 #include <libavutil/imgutils.h>
+#include <libavutil/pixdesc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 struct frame {
     atomic_uint refs;
     /* set at birth */
-    int64_t time_us, wall_us;
+    int64_t time_us, wall_us, still_us;
     int64_t bytes;
     AVFrame *picture;
 };
@@ -28,7 +29,7 @@ struct frame *frame_new(struct AVFrame *picture, int64_t time_us, int64_t wall_u
     for (int i = 0; i < AV_NUM_DATA_POINTERS && own->buf[i]; i++)
         bytes += (int64_t)own->buf[i]->size;
     atomic_init(&f->refs, 1);
-    f->time_us = time_us;
+    f->time_us = f->still_us = time_us;
     f->wall_us = wall_us;
     f->bytes = bytes;
     f->picture = own;
@@ -89,6 +90,38 @@ int64_t frame_time_us(const struct frame *f)
 int64_t frame_wall_us(const struct frame *f)
 {
     return f->wall_us;
+}
+
+void frame_note_still(struct frame *f, int64_t since_us)
+{
+    f->still_us = since_us;
+}
+
+int64_t frame_still_us(const struct frame *f)
+{
+    return f->still_us;
+}
+
+bool frame_luma(const struct frame *f, struct luma *ret)
+{
+    const AVFrame *p = f->picture;
+    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(p->format);
+    const uint64_t not_so = AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BE |
+                            AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_HWACCEL |
+                            AV_PIX_FMT_FLAG_FLOAT;
+    if (!d || (d->flags & not_so) || d->comp[0].plane != 0 || d->comp[0].depth < 8 || !p->data[0])
+        return false;
+    const AVComponentDescriptor *y = &d->comp[0];
+    *ret = (struct luma){
+            .data = p->data[0] + y->offset,
+            .stride = p->linesize[0],
+            .step = y->step,
+            .width = p->width,
+            .height = p->height,
+            .wide = y->depth > 8,
+            .shift = y->depth > 8 ? y->shift + y->depth - 8 : 0,
+    };
+    return true;
 }
 
 const struct AVFrame *frame_picture(const struct frame *f)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct AVFrame;
@@ -31,6 +32,25 @@ int frame_width(const struct frame *f);
 int frame_height(const struct frame *f);
 int64_t frame_time_us(const struct frame *f);
 int64_t frame_wall_us(const struct frame *f);
+
+/*
+ * Since which moment by the track clock nothing new is to be seen, this picture included; its own
+ * time, as at birth: it is new. Noted by whoever made the frame, before others have it.
+ */
+void frame_note_still(struct frame *f, int64_t since_us);
+int64_t frame_still_us(const struct frame *f);
+
+/* A picture's brightness as it lies in memory, for who only wants to know whether it changed. */
+struct luma {
+    const uint8_t *data; /* borrowed from the frame */
+    int stride, step;    /* bytes from row to row, from pixel to pixel */
+    int width, height;
+    bool wide; /* two bytes a pixel, lowest first, of which `shift` bits are beyond eight */
+    int shift;
+};
+
+/* False: pictures of this kind have none. */
+bool frame_luma(const struct frame *f, struct luma *ret);
 
 /* Borrowed, not to be changed: for flow/scale.c and picture/ only. */
 const struct AVFrame *frame_picture(const struct frame *f);

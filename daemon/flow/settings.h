@@ -25,6 +25,12 @@ enum pace {
     PACE_MAX,  /* as fast as every sampled frame can be analysed */
 };
 
+enum decoding {
+    DECODE_AUTO,      /* what may matter */
+    DECODE_ALL,       /* every picture */
+    DECODE_KEYFRAMES, /* key frames, and no others */
+};
+
 enum tiling {
     TILING_OFF,  /* a picture is looked at as a whole */
     TILING_AUTO, /* and in tiles, where min_face asks for it */
@@ -37,6 +43,7 @@ struct conf_camera {
     double fps;      /* sampling rate */
     enum transport transport;
     enum pace pace;
+    enum decoding decode;
     bool loop;
     bool enabled;
     int min_face, max_face; /* width in pixels of the full picture; 0: no limit */

@@ -4,13 +4,17 @@
 #include "base/thread.h"
 #include "flow/frame.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct slot {
     /* set at birth */
     void (*wake)(void *arg);
     void *arg;
+
+    atomic_bool needed;
 
     pthread_mutex_t lock; /* a leaf: nothing is locked or called under it */
     pthread_cond_t room;  /* became empty, or closed */
@@ -71,11 +75,17 @@ void slot_put(struct slot *s, struct frame *f)
     s->wake(s->arg);
 }
 
-void slot_put_wait(struct slot *s, struct frame *f)
+void slot_put_wait(struct slot *s, struct frame *f, int timeout_ms)
 {
+    struct timespec until = thread_deadline(timeout_ms < 0 ? 0 : timeout_ms);
+    bool patient = true;
     pthread_mutex_lock(&s->lock);
-    while (!s->closed && !empty(s))
-        pthread_cond_wait(&s->room, &s->lock);
+    while (patient && !s->closed && !empty(s)) {
+        if (timeout_ms < 0)
+            pthread_cond_wait(&s->room, &s->lock);
+        else
+            patient = pthread_cond_timedwait(&s->room, &s->lock, &until) != ETIMEDOUT;
+    }
     struct frame *drop = put(s, f);
     pthread_mutex_unlock(&s->lock);
     frame_unref(drop);
@@ -138,6 +148,16 @@ bool slot_empty(struct slot *s)
     bool nothing = empty(s);
     pthread_mutex_unlock(&s->lock);
     return nothing;
+}
+
+void slot_need(struct slot *s, bool needed)
+{
+    atomic_store(&s->needed, needed);
+}
+
+bool slot_needed(const struct slot *s)
+{
+    return atomic_load(&s->needed);
 }
 
 uint64_t slot_lost(struct slot *s)

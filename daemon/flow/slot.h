@@ -35,8 +35,9 @@ void slot_free(struct slot *s); /* NULL is fine; nobody may be inside */
 /* Takes over the caller's reference to f, also when the slot is closed. */
 void slot_put(struct slot *s, struct frame *f);
 
-/* The same, but waits until the slot is empty. Returns early, losing f, when it is closed. */
-void slot_put_wait(struct slot *s, struct frame *f);
+/* The same, but waits until the slot is empty, for so long at most; -1: for ever. Returns early,
+ * losing f, when it is closed. */
+void slot_put_wait(struct slot *s, struct frame *f, int timeout_ms);
 
 /* mark is the putter's own number. Of two marks with nothing taken in between the first stays. */
 void slot_mark(struct slot *s, int mark);
@@ -51,6 +52,13 @@ enum slot_item slot_take(struct slot *s, struct frame **ret_frame, int *ret_mark
 void slot_close(struct slot *s);
 
 bool slot_empty(struct slot *s);
+
+/*
+ * The one thing that goes the other way: the taker says whether it needs every picture, because
+ * somebody is there, or has begun to be, or is looked at. At birth it does not.
+ */
+void slot_need(struct slot *s, bool needed);
+bool slot_needed(const struct slot *s);
 
 /* Frames replaced before anybody took them, since slot_new(). */
 uint64_t slot_lost(struct slot *s);

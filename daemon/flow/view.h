@@ -28,4 +28,7 @@ struct view_links {
     void (*seen)(
             void *arg, const char *camera, struct frame *f, const struct portrait *faces, int n);
     void *arg;
+    /* Also pictures that nobody looked at, as they show nothing new: with the tracks alone, so not
+     * for who has to make faces unrecognisable that are nobody's. */
+    bool held_too;
 };

@@ -38,6 +38,7 @@ struct track {
     uint64_t sure;             /* bit i: a sure detection i pictures ago */
     int missed;                /* pictures since the latest detection */
     bool found;                /* in this picture */
+    bool resting;              /* found when somebody looked last, and nothing has changed since */
     bool outside;              /* the picture does not reach where it is expected */
 };
 
@@ -141,6 +142,7 @@ static void give(const struct track *k, struct sighting *s)
             .track = k->id,
             .state = k->state,
             .found = k->found,
+            .resting = k->resting,
             .face = k->face,
             .first_us = k->first_us,
             .last_us = k->last_us,
@@ -156,7 +158,7 @@ static void end(struct tracker *t, int i, enum end_reason reason, struct sightin
 {
     struct track *k = &t->tracks[i];
     k->state = TRACK_GONE;
-    k->found = false;
+    k->found = k->resting = false;
     give(k, &ret->list[ret->n]);
     ret->list[ret->n++].reason = reason;
     *k = t->tracks[--t->n];
@@ -214,7 +216,7 @@ static void remember_look(struct tracker *t)
     t->looked_us[0] = t->now_us;
     for (int i = 0; i < t->n; i++) {
         t->tracks[i].sure <<= 1;
-        t->tracks[i].found = false;
+        t->tracks[i].found = t->tracks[i].resting = false;
     }
 }
 
@@ -437,6 +439,9 @@ void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret)
         struct track *k = &t->tracks[i];
         k->there_us = mono_plus(k->there_us, passed);
         k->found = false;
+        k->resting = k->missed == 0;
+        if (k->resting)
+            k->last_us = t->now_us;
         motion_rest(&k->motion);
     }
     give_all(t, ret);
@@ -449,7 +454,7 @@ void tracker_tick(struct tracker *t, int64_t time_us, struct sightings *ret)
     check_camera(t, ret);
     predict(t, passed);
     for (int i = 0; i < t->n; i++)
-        t->tracks[i].found = false;
+        t->tracks[i].found = t->tracks[i].resting = false;
     give_all(t, ret);
 }
 

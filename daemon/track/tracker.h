@@ -42,7 +42,8 @@ void tracker_view(struct tracker *t, int width, int height);
 void tracker_step(
         struct tracker *t, const struct face *faces, int n, int64_t time_us, struct sightings *ret);
 
-/* A picture came and shows nothing new, so nobody looked: all tracks stay where they are. */
+/* A picture came and shows nothing new, so nobody looked: all tracks stay where they are,
+ * and who was found last time is there as if he had been found. */
 void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret);
 
 /* No picture came. */

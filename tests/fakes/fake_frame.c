@@ -9,7 +9,8 @@
 
 struct frame {
     atomic_int refs;
-    int64_t time_us;
+    int64_t time_us, still_us;
+    const struct luma *luma;
     int lane, number;
     int n;
     struct face faces[FAKE_FRAME_FACES];
@@ -22,7 +23,7 @@ struct frame *fake_frame_new(int64_t time_us, const struct face *faces, int n)
     assert(n >= 0 && n <= FAKE_FRAME_FACES);
     struct frame *f = mem_new(1, sizeof(*f));
     atomic_init(&f->refs, 1);
-    f->time_us = time_us;
+    f->time_us = f->still_us = time_us;
     f->n = n;
     if (n > 0)
         memcpy(f->faces, faces, (size_t)n * sizeof(*faces));
@@ -34,6 +35,11 @@ void fake_frame_mark(struct frame *f, int lane, int number)
 {
     f->lane = lane;
     f->number = number;
+}
+
+void fake_frame_show(struct frame *f, const struct luma *luma)
+{
+    f->luma = luma;
 }
 
 int fake_frame_lane(const struct frame *f)
@@ -91,4 +97,21 @@ int64_t frame_time_us(const struct frame *f)
 int64_t frame_wall_us(const struct frame *f)
 {
     return f->time_us + FAKE_FRAME_WALL_US;
+}
+
+void frame_note_still(struct frame *f, int64_t since_us)
+{
+    f->still_us = since_us;
+}
+
+int64_t frame_still_us(const struct frame *f)
+{
+    return f->still_us;
+}
+
+bool frame_luma(const struct frame *f, struct luma *ret)
+{
+    if (f->luma)
+        *ret = *f->luma;
+    return f->luma;
 }

@@ -20,6 +20,9 @@ void fake_frame_mark(struct frame *f, int lane, int number);
 int fake_frame_lane(const struct frame *f);
 int fake_frame_number(const struct frame *f);
 
+/* What frame_luma() gives, which is not copied; nothing at birth. */
+void fake_frame_show(struct frame *f, const struct luma *luma);
+
 /* Copies the faces; how many. */
 int fake_frame_faces(const struct frame *f, struct face *ret);
 

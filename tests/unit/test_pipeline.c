@@ -175,7 +175,20 @@ static void feed(struct rig *r, int lane, int people, int pictures)
         int number = ++r->fed[lane];
         struct frame *f = fake_frame_new(number * PICTURE_US, faces, people);
         fake_frame_mark(f, lane, number);
-        slot_put_wait(lane_slot(r->lanes[lane]), f);
+        slot_put_wait(lane_slot(r->lanes[lane]), f, -1);
+    }
+}
+
+/* The same person, who stands where he stood: nothing is new since then. */
+static void feed_still(struct rig *r, int lane, int64_t since_us, int people, int pictures)
+{
+    for (int i = 0; i < pictures; i++) {
+        struct face face = face_at(100, 100, 60);
+        int number = ++r->fed[lane];
+        struct frame *f = fake_frame_new(number * PICTURE_US, &face, people);
+        fake_frame_mark(f, lane, number);
+        frame_note_still(f, since_us);
+        slot_put_wait(lane_slot(r->lanes[lane]), f, -1);
     }
 }
 
@@ -379,7 +392,7 @@ static void only_faces_of_the_wanted_size(void **state)
         for (int i = 1; i <= 5; i++) {
             struct frame *f = fake_frame_new(i * PICTURE_US, faces, 4);
             fake_frame_mark(f, lane, i);
-            slot_put_wait(lane_slot(r.lanes[lane]), f);
+            slot_put_wait(lane_slot(r.lanes[lane]), f, -1);
         }
     }
     stop(&r);
@@ -415,7 +428,7 @@ static void only_faces_of_the_wanted_place(void **state)
         for (int i = 1; i <= 5; i++) {
             struct frame *f = fake_frame_new(i * PICTURE_US, faces, 4);
             fake_frame_mark(f, lane, i);
-            slot_put_wait(lane_slot(r.lanes[lane]), f);
+            slot_put_wait(lane_slot(r.lanes[lane]), f, -1);
         }
     }
     stop(&r);
@@ -443,7 +456,7 @@ static void a_walk_through_a_mask_is_one_record(void **state)
         in_mask += walker.box.x + 30 >= 256 && walker.box.x + 30 <= 352;
         struct frame *f = fake_frame_new(i * PICTURE_US, &walker, 1);
         fake_frame_mark(f, 0, i);
-        slot_put_wait(lane_slot(r.lanes[0]), f);
+        slot_put_wait(lane_slot(r.lanes[0]), f, -1);
     }
     stop(&r);
     learn_all(&r);
@@ -746,6 +759,74 @@ static void lanes_come_and_go(void **state)
     end(&r);
 }
 
+/* A person in a picture of which nothing is new costs few looks, and his record is the same. */
+static void who_stands_still_is_held(void **state)
+{
+    (void)state;
+    for (int all = 0; all <= 1; all++) {
+        struct rig r;
+        configure(&r);
+        r.cameras_conf[0].decode = all ? DECODE_ALL : DECODE_AUTO;
+        begin(&r);
+        assert_false(slot_needed(lane_slot(r.lanes[0])));
+        feed_still(&r, 0, PICTURE_US, 1, 301); /* a minute */
+        feed_still(&r, 0, 302 * PICTURE_US, 0, 50);
+        stop(&r);
+        learn_all(&r);
+        struct lane_stats s;
+        lane_stats(r.lanes[0], &s);
+        assert_int_equal(s.looks + s.held, 351);
+        if (all)
+            assert_int_equal(s.held, 0);
+        else
+            assert_in_range(s.looks, 3 + 30, 90);
+        assert_int_equal(r.n_seen, 1);
+        assert_true(r.seen[0].begun == 1 && r.seen[0].ended == 1);
+        assert_true(r.seen[0].last.end_us - r.seen[0].last.start_us == 300 * PICTURE_US);
+        assert_false(slot_needed(lane_slot(r.lanes[0])));
+        end(&r);
+    }
+}
+
+/* While it is open who is there, every picture is looked at. */
+static void nothing_is_held_while_it_is_open(void **state)
+{
+    (void)state;
+    struct rig r;
+    configure(&r);
+    r.conf.track.confirm = 30; /* tentative for long */
+    begin(&r);
+    feed_still(&r, 0, PICTURE_US, 1, 25);
+    feed_still(&r, 0, PICTURE_US, 0, 1); /* not found, though nothing has changed */
+    feed_still(&r, 0, PICTURE_US, 1, 3);
+    feed(&r, 1, 0, 20); /* each new beside the one before */
+    stop(&r);
+    struct lane_stats s;
+    lane_stats(r.lanes[0], &s);
+    assert_true(s.looks == 29 && s.held == 0);
+    lane_stats(r.lanes[1], &s);
+    assert_true(s.looks == 20 && s.held == 0);
+    end(&r);
+}
+
+/* Where nobody is, somebody looks every ten seconds all the same: he may be found at last. */
+static void a_full_look_now_and_then(void **state)
+{
+    (void)state;
+    struct rig r;
+    configure(&r);
+    begin(&r);
+    feed_still(&r, 0, PICTURE_US, 0, 160);
+    struct lane_stats s;
+    feed_still(&r, 0, PICTURE_US, 1, 100); /* the motion gate missed him */
+    stop(&r);
+    lane_stats(r.lanes[0], &s);
+    assert_true(s.held > 150);
+    learn_all(&r);
+    assert_int_equal(r.n_seen, 1);
+    end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -757,6 +838,9 @@ int main(void)
             cmocka_unit_test(a_walk_through_a_mask_is_one_record),
             cmocka_unit_test(tiles_where_they_are_wanted),
             cmocka_unit_test(offline_counts_nobody),
+            cmocka_unit_test(who_stands_still_is_held),
+            cmocka_unit_test(nothing_is_held_while_it_is_open),
+            cmocka_unit_test(a_full_look_now_and_then),
             cmocka_unit_test(a_dead_camera_loses_its_people),
             cmocka_unit_test(a_picture_that_cannot_be_looked_at),
             cmocka_unit_test(a_stop_ends_what_is_open),

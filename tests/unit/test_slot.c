@@ -126,7 +126,7 @@ static void closed(void **state)
     slot_put(s, make(3));
     slot_close(s);
     slot_put(s, make(4));
-    slot_put_wait(s, make(5)); /* does not wait */
+    slot_put_wait(s, make(5), -1); /* does not wait */
     slot_mark(s, 6);
     assert_int_equal(freed, 2);
     assert_int_equal(take(s), 1); /* what was inside comes out whole */
@@ -149,7 +149,7 @@ static void *putter(void *arg)
     struct race *r = arg;
     for (int i = 1; i <= FRAMES; i++) {
         if (r->wait)
-            slot_put_wait(r->s, make(i));
+            slot_put_wait(r->s, make(i), -1);
         else
             slot_put(r->s, make(i));
         if (i % 1000 == 0)
@@ -201,8 +201,8 @@ static void every_frame_is_taken_or_lost(void **state)
 
 static void *put_two(void *arg)
 {
-    slot_put_wait(arg, make(1));
-    slot_put_wait(arg, make(2));
+    slot_put_wait(arg, make(1), -1);
+    slot_put_wait(arg, make(2), -1);
     return NULL;
 }
 

@@ -11,10 +11,13 @@ struct arguments {
     struct evaluate_options pictures;
     const char *video, *truth;
     double fps; /* 0: not given */
+    enum decoding decode;
 };
 
 static const struct argp_option options[] = {
         {"certainty", 'C', "P", 0, "Instead of attributes.certainty: 0.5 to 0.999", 0},
+        {"decode", 'd', "HOW", 0, "With --video: auto, all or keyframes, as a camera's key decode",
+                0},
         {"faces", 'F', NULL, 0, "A JSON line for each picture, instead of the summary", 0},
         {"fps", 'r', "N", 0, "With --video: look at so many pictures a second; default 5", 0},
         {"models", 'm', "MODELS", 0,
@@ -58,6 +61,22 @@ static void parse_fps(struct argp_state *state, const char *text, double *ret)
         argp_error(state, "--fps %s: a number from 0.5 to 30 is expected", text);
 }
 
+static void parse_decode(struct argp_state *state, const char *text, enum decoding *ret)
+{
+    static const char *const words[] = {
+            [DECODE_AUTO] = "auto",
+            [DECODE_ALL] = "all",
+            [DECODE_KEYFRAMES] = "keyframes",
+    };
+    for (int i = 0; i <= DECODE_KEYFRAMES; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *ret = (enum decoding)i;
+            return;
+        }
+    }
+    argp_error(state, "--decode %s: expected auto, all or keyframes", text);
+}
+
 /* Two questions: pictures, or a clip with its truth. */
 static void check(struct argp_state *state, const struct arguments *a)
 {
@@ -68,8 +87,8 @@ static void check(struct argp_state *state, const struct arguments *a)
         argp_error(state, "a manifest and --video are two questions");
     if (!clip && a->pictures.n_files == 0)
         argp_error(state, "name a manifest, Adience's fold files, or a clip with --video");
-    if (!clip && a->fps > 0)
-        argp_error(state, "--fps belongs to --video");
+    if (!clip && (a->fps > 0 || a->decode != DECODE_AUTO))
+        argp_error(state, "--fps and --decode belong to --video");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -79,6 +98,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &a->common; break;
     case 'C': parse_certainty(state, arg, &p->certainty); break;
+    case 'd': parse_decode(state, arg, &a->decode); break;
     case 'F': p->faces = true; break;
     case 'm': p->models = arg; break;
     case 'o': p->oversample = true; break;
@@ -109,7 +129,7 @@ int ctl_evaluate(int argc, char **argv)
     struct arguments a = {0};
     ctl_parse(&argp, argc, argv, &a);
     if (a.video)
-        return evaluate_video(&a.common, a.video, a.truth, a.fps);
+        return evaluate_video(&a.common, a.video, a.truth, a.fps, a.decode);
     struct conf *conf = ctl_conf("evaluate", a.common.file);
     if (!conf)
         return CTL_CONFIG;

@@ -188,8 +188,8 @@ static int evaluate(struct session *s, bool json, struct err *e)
     return rc < 0 ? rc : report(s, json, e);
 }
 
-int evaluate_video(
-        const struct ctl_common *common, const char *video, const char *truth, double fps)
+int evaluate_video(const struct ctl_common *common, const char *video, const char *truth,
+        double fps, enum decoding decode)
 {
     struct conf *conf = ctl_conf("evaluate", common->file);
     if (!conf)
@@ -199,6 +199,7 @@ int evaluate_video(
     struct session s = {.score = score_new()};
     solo_init(&s.solo, conf, "evaluate", video, shown);
     s.solo.want.fps = fps > 0 ? fps : FPS;
+    s.solo.want.decode = decode;
 
     struct err e = {0};
     int rc = -1;

@@ -237,6 +237,7 @@ int ctl_watch(int argc, char **argv)
     struct session s = {.recorder = {.path = a.out, .scaler = scaler_new()}};
     solo_init(&s.solo, conf, "watch", a.source, shown);
     s.solo.want.fps = a.fps > 0 ? a.fps : a.out ? FPS_ALL : FPS;
+    s.solo.want.decode = DECODE_ALL; /* who watches wants to see every picture */
     s.solo.want.transport = a.udp ? TRANSPORT_UDP : TRANSPORT_TCP;
     s.people = people_new(a.common.json, shown);
     struct err e = {0};

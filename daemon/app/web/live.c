@@ -145,7 +145,7 @@ static void seen(
 
 struct view_links live_links(struct live *l)
 {
-    return (struct view_links){wanted, seen, l};
+    return (struct view_links){wanted, seen, l, false};
 }
 
 /* ------------------------------------------------------------- the asker's side --- */

@@ -1,0 +1,216 @@
+/* needs: sample/scene */
+#include "sample/scene.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define W       640
+#define H       360
+#define SECOND  INT64_C(1000000)
+#define PICTURE (SECOND / 5)
+
+static struct scene scene;
+static uint8_t pixels[W * H];
+static struct luma luma = {.data = pixels, .stride = W, .step = 1, .width = W, .height = H};
+static unsigned seed;
+
+static int draw(int n)
+{
+    seed = seed * 1103515245u + 12345u;
+    return (int)((seed >> 16) % (unsigned)n);
+}
+
+/* A room of stripes with a sensor's noise, so bright. */
+static void room(int light, int noise)
+{
+    for (int y = 0; y < H; y++) {
+        for (int x = 0; x < W; x++) {
+            int v = light + (x / 40 % 2) * 30 + (noise ? draw(2 * noise + 1) - noise : 0);
+            pixels[y * W + x] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+        }
+    }
+}
+
+static void box(int x, int y, int w, int h, int level)
+{
+    for (int r = y; r < y + h; r++)
+        memset(&pixels[r * W + x], level, (size_t)w);
+}
+
+static struct scene_change look(int64_t time_us)
+{
+    struct scene_change c;
+    memset(&c, 0xaa, sizeof(c));
+    scene_look(&scene, &luma, time_us, &c);
+    return c;
+}
+
+static int64_t settle(int pictures, int noise)
+{
+    scene_init(&scene);
+    seed = 7;
+    int64_t now = 0;
+    for (int i = 0; i < pictures; i++, now += PICTURE) {
+        room(100, noise);
+        struct scene_change c = look(now);
+        assert_int_equal(c.still, i > 0);
+        assert_true(c.still_us == 0); /* since the first */
+    }
+    return now;
+}
+
+static void noise_is_nothing_new(void **state)
+{
+    (void)state;
+    for (int noise = 0; noise <= 12; noise += 4)
+        settle(100, noise);
+    scene_init(&scene);
+    int news = 0;
+    for (int i = 0; i < 200; i++) { /* a camera in the dark: it takes a while */
+        room(100, 24);
+        news += !look(i * PICTURE).still && i > 60;
+    }
+    assert_in_range(news, 0, 5);
+}
+
+static void a_small_head_that_moves_is(void **state)
+{
+    (void)state;
+    int64_t now = settle(50, 6);
+    room(100, 6);
+    box(300, 100, 16, 20, 170);
+    struct scene_change c = look(now);
+    assert_false(c.still || c.all);
+    assert_true(c.still_us == now && c.cells >= 2);
+    assert_true(c.x <= 300.0f / W && c.x + c.w >= 316.0f / W && c.w < 0.06f);
+    assert_true(c.y <= 100.0f / H && c.y + c.h >= 120.0f / H && c.h < 0.12f);
+    int64_t came = now;
+    for (int i = 0; i < 10; i++) { /* and stands */
+        now += PICTURE;
+        room(100, 6);
+        box(300, 100, 16, 20, 170);
+        c = look(now);
+        assert_true(c.still && c.still_us == came);
+    }
+    now += PICTURE;
+    room(100, 6); /* and is gone */
+    c = look(now);
+    assert_true(!c.still && c.still_us == now);
+}
+
+/* However slowly somebody moves, he is noticed when he has come some way. */
+static void who_creeps_is_noticed(void **state)
+{
+    (void)state;
+    int64_t now = settle(50, 4);
+    int times = 0;
+    for (int x = 0; x < 60; x++, now += PICTURE) {
+        room(100, 4);
+        box(200 + x, 80, 40, 50, 180);
+        times += !look(now).still;
+    }
+    assert_in_range(times, 5, 60);
+}
+
+static void slow_light_is_nothing_new(void **state)
+{
+    (void)state;
+    int64_t now = settle(50, 4);
+    for (int i = 0; i < 300; i++, now += PICTURE) { /* a minute, by sixty levels */
+        room(100 + i / 5, 4);
+        assert_true(look(now).still);
+    }
+    room(168, 4); /* a step of the exposure */
+    assert_true(look(now).still);
+}
+
+static void the_light_is_switched_once(void **state)
+{
+    (void)state;
+    int64_t now = settle(50, 4);
+    for (int i = 0; i < 20; i++, now += PICTURE) {
+        room(40, 4);
+        struct scene_change c = look(now);
+        assert_int_equal(c.still, i > 0);
+        assert_true(i > 0 || (c.all && c.cells > 0));
+    }
+}
+
+/* A screen that flickers is learned, and does not hide who stands before it. */
+static void what_always_flickers_becomes_normal(void **state)
+{
+    (void)state;
+    int64_t now = settle(20, 2);
+    int news = 0;
+    for (int i = 0; i < 200; i++, now += PICTURE) {
+        room(100, 2);
+        box(100, 100, 60, 60, 120 + (i % 2) * 5);
+        bool still = look(now).still;
+        news += i > 100 && !still;
+    }
+    assert_int_equal(news, 0);
+    room(100, 2);
+    box(100, 100, 60, 60, 160);
+    assert_false(look(now).still);
+}
+
+static void any_kind_of_picture(void **state)
+{
+    (void)state;
+    static uint8_t wide[W * H * 2];
+    struct scene_change c;
+    room(100, 0);
+    for (int i = 0; i < W * H; i++) { /* ten bits in the upper part of two bytes */
+        unsigned v = (unsigned)pixels[i] << 8 | 0xc0;
+        wide[2 * i] = (uint8_t)v;
+        wide[2 * i + 1] = (uint8_t)(v >> 8);
+    }
+    const struct luma ten = {wide, 2 * W, 2, W, H, true, 8};
+    const struct luma packed = {wide + 1, 2 * W, 2, W, H, false, 0};
+    scene_init(&scene);
+    scene_look(&scene, &luma, 0, &c);
+    scene_look(&scene, &ten, 1, &c);
+    assert_true(c.still && c.still_us == 0);
+    scene_look(&scene, &packed, 2, &c);
+    assert_true(c.still && c.still_us == 0);
+
+    scene_look(&scene, NULL, 3, &c); /* one without brightness is always new */
+    assert_true(!c.still && c.still_us == 3);
+    scene_look(&scene, &luma, 4, &c);
+    assert_true(!c.still && c.still_us == 4);
+    const int sizes[][2] = {{1, 1}, {7, 3}, {129, 2}, {2, 129}, {127, 64}, {W, H}, {3, H}};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct luma part = luma;
+        part.width = sizes[i][0];
+        part.height = sizes[i][1];
+        scene_look(&scene, &part, 5, &c);
+        assert_true(!c.still && c.all); /* another size is another scene */
+        scene_look(&scene, &part, 6, &c);
+        assert_true(c.still && c.cells == 0);
+        assert_in_range(scene.cols, 1, SCENE_SIDE);
+        assert_in_range(scene.rows, 1, SCENE_SIDE);
+    }
+    scene_look(&scene, &luma, 5, &c);
+    scene_look(&scene, &luma, 2, &c); /* the clock stepped back */
+    assert_true(c.still);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+            cmocka_unit_test(noise_is_nothing_new),
+            cmocka_unit_test(a_small_head_that_moves_is),
+            cmocka_unit_test(who_creeps_is_noticed),
+            cmocka_unit_test(slow_light_is_nothing_new),
+            cmocka_unit_test(the_light_is_switched_once),
+            cmocka_unit_test(what_always_flickers_becomes_normal),
+            cmocka_unit_test(any_kind_of_picture),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
