@@ -32,7 +32,8 @@
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
 #define STEADY_US      (10 * MONO_SECOND) /* streamed so long: the next trouble is a new one */
-#define LOOP_PAUSE_MS  20 /* so that a file of one picture does not keep a core busy */
+#define LOOP_PAUSE_MS  20  /* so that a file of one picture does not keep a core busy */
+#define LATE_MS        100 /* what came a moment ago waits so long for a worker */
 #define STALL_US       (2 * MONO_SECOND)
 #define NOTE_US        (60 * MONO_SECOND) /* how often the database hears that all is well */
 
@@ -53,6 +54,8 @@ struct camera {
     atomic_bool finished, failed;
     atomic_int state;
     atomic_bool file;
+    atomic_bool asleep;
+    atomic_uint_fast64_t undecoded, wakes;
     atomic_uint_fast64_t frames, damaged, sampled, reconnects, stalls;
 
     pthread_mutex_t lock; /* a leaf */
@@ -70,7 +73,8 @@ struct camera {
     int64_t noted_us; /* when the database last heard of it */
     int64_t lost_us;  /* since when it is not online; 0: never was */
     int64_t last_frame_us;
-    uint64_t damaged_before; /* by the decoders of earlier sessions */
+    /* by earlier sessions */
+    uint64_t damaged_before, undecoded_before, wakes_before, due_before;
 };
 
 /* One connection, from open to close. */
@@ -176,6 +180,12 @@ static void count_stall(struct camera *c, const struct session *s, int64_t now)
     c->last_frame_us = now;
 }
 
+/* Have so many pictures come as `once` says, of those that the rate asks for? */
+static bool is_reached(const struct camera *c, const struct session *s)
+{
+    return c->once > 0 && c->due_before + doze_counts(s->doze).due >= (uint64_t)c->once;
+}
+
 /* Takes over a picture that is to be analysed. False: `once` is reached. */
 static bool deliver(struct camera *c, struct session *s, struct frame *f)
 {
@@ -185,25 +195,30 @@ static bool deliver(struct camera *c, struct session *s, struct frame *f)
     }
     if (!source_stream(s->source)->live && c->conf->pace == PACE_MAX)
         slot_put_wait(c->links.slot, f, -1);
+    else if (doze_counts(s->doze).late)
+        slot_put_wait(c->links.slot, f, LATE_MS);
     else
         slot_put(c->links.slot, f);
-    uint64_t sampled = atomic_fetch_add(&c->sampled, 1) + 1;
-    return c->once <= 0 || sampled < (uint64_t)c->once;
+    atomic_fetch_add(&c->sampled, 1);
+    return !is_reached(c, s);
 }
 
 /* Counts what has come since the last time. */
 static void take_stock(struct camera *c, struct session *s)
 {
-    uint64_t frames = doze_counts(s->doze).frames;
+    struct doze_counts counts = doze_counts(s->doze);
+    atomic_store(&c->undecoded, c->undecoded_before + counts.undecoded);
+    atomic_store(&c->wakes, c->wakes_before + counts.wakes);
+    atomic_store(&c->asleep, counts.asleep);
     struct stream_info info = {0};
     decoder_info(s->decoder, &info);
     atomic_store(&c->damaged, c->damaged_before + info.withheld);
-    if (frames == s->frames)
+    if (counts.frames == s->frames)
         return;
     int64_t now = mono_us();
     count_stall(c, s, now);
-    atomic_fetch_add(&c->frames, frames - s->frames);
-    s->frames = frames;
+    atomic_fetch_add(&c->frames, counts.frames - s->frames);
+    s->frames = counts.frames;
     if (now - c->noted_us > NOTE_US)
         note(c, CAMERA_ONLINE);
 }
@@ -215,7 +230,7 @@ static bool pull_all(struct camera *c, struct session *s)
     while (more && (f = doze_pull(s->doze)))
         more = deliver(c, s, f);
     take_stock(c, s);
-    return more;
+    return more && !is_reached(c, s);
 }
 
 /* Until something ends it. SOURCE_OK: `once` is reached. */
@@ -246,11 +261,15 @@ static enum source_fault session(struct camera *c, struct session *s, struct err
     atomic_store(&c->file, !source_stream(s->source)->live);
     s->decoder = decoder_open(source_stream(s->source), &fault, e);
     if (s->decoder) {
-        s->doze = doze_new(c->conf, s->decoder);
+        s->doze = doze_new(c->conf, source_stream(s->source), s->decoder, c->links.slot);
         fault = stream(c, s, e);
         c->damaged_before = atomic_load(&c->damaged);
+        c->undecoded_before = atomic_load(&c->undecoded);
+        c->wakes_before = atomic_load(&c->wakes);
+        c->due_before += doze_counts(s->doze).due;
     }
     doze_free(s->doze);
+    atomic_store(&c->asleep, false);
     decoder_close(s->decoder);
     source_close(s->source);
     return fault;
@@ -446,6 +465,9 @@ void camera_status(struct camera *c, struct camera_status *ret)
     ret->frames = atomic_load(&c->frames);
     ret->damaged = atomic_load(&c->damaged);
     ret->sampled = atomic_load(&c->sampled);
+    ret->undecoded = atomic_load(&c->undecoded);
+    ret->wakes = atomic_load(&c->wakes);
+    ret->asleep = atomic_load(&c->asleep);
     ret->reconnects = atomic_load(&c->reconnects);
     ret->stalls = atomic_load(&c->stalls);
     pthread_mutex_lock(&c->lock);

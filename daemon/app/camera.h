@@ -29,7 +29,7 @@ struct camera_links {
 };
 
 /*
- * once: stop after so many sampled frames; 0: a file stops at its end; -1: never.
+ * once: stop after so many frames that the rate asks for; 0: a file stops at its end; -1: never.
  * enabled: as the configuration or the last `enabled/set` says.
  */
 struct camera *camera_new(
@@ -58,9 +58,12 @@ struct camera_status {
     char trouble[256];   /* why it is not online; "" when all is well */
     char format[64];     /* "h264 1920x1080", "" before the first connection */
     int64_t duration_us; /* of a file; 0: not known */
-    uint64_t frames;     /* decoded and clean */
+    uint64_t frames;     /* that came and were not damaged, decoded or not */
     uint64_t damaged;    /* decoded and held back */
     uint64_t sampled;    /* put into the slot */
+    uint64_t undecoded;  /* of these never decoded, as nothing happened */
+    uint64_t wakes;      /* times that something did while it slept */
+    bool asleep;
     uint64_t reconnects; /* connections lost or refused */
     uint64_t stalls;     /* gaps of two frame intervals, at least 2 s */
 };

@@ -1,71 +1,318 @@
 #include "app/doze.h"
 
 #include "base/mem.h"
+#include "base/mono.h"
 #include "flow/frame.h"
+#include "flow/slot.h"
 #include "sample/sampler.h"
-#include "sample/scene.h"
+#include "sample/vigil.h"
+#include "source/backlog.h"
 #include "source/decoder.h"
 
+#include <limits.h>
 #include <stdlib.h>
+
+#define BATCH   12 /* kept packets that are decoded with each new one: half a second's */
+#define LEAD_US (MONO_SECOND / 2) /* so much at least is decoded of what was before the alarm */
+#define AWAKE   (-1)
 
 struct doze {
     /* set at birth */
     const struct conf_camera *conf;
+    const struct slot *slot;
     struct decoder *decoder;
+    bool gated; /* it may sleep */
     /* owned by the camera's thread */
     struct sampler sampler;
     struct scene scene;
+    struct vigil vigil;
     struct doze_counts counts;
+    int64_t last_us; /* of the latest picture that was given out */
+    bool still;      /* it showed nothing new */
+
+    /* what is kept while asleep, and the sampler as it was before that */
+    struct backlog *kept;
+    struct sampler sampler_then;
+    uint64_t due_then;
+    /* awake again: the next of them to be decoded, or AWAKE */
+    int next;
+    int left;                    /* as many with this push */
+    const struct packet *beyond; /* the one for which there was no room; borrowed for a push */
+    bool ending;                 /* the source has */
+    struct frame *ready;         /* a checked key frame */
+    enum source_fault fault;     /* of a kept packet; told with the next push */
+    struct err trouble;
 };
 
-struct doze *doze_new(const struct conf_camera *conf, struct decoder *decoder)
+struct doze *doze_new(const struct conf_camera *conf, const struct stream *stream,
+        struct decoder *decoder, const struct slot *slot)
 {
     struct doze *d = mem_new(1, sizeof(*d));
     d->conf = conf;
+    d->slot = slot;
     d->decoder = decoder;
+    d->gated = conf->decode == DECODE_AUTO && (stream->live || conf->pace != PACE_MAX);
+    d->next = AWAKE;
+    d->last_us = INT64_MIN;
     sampler_init(&d->sampler, conf->fps);
     scene_init(&d->scene);
+    vigil_init(&d->vigil);
+    d->kept = backlog_new();
     return d;
 }
 
 void doze_free(struct doze *d)
 {
+    if (!d)
+        return;
+    frame_unref(d->ready);
+    backlog_free(d->kept);
     free(d);
+}
+
+/* ------------------------------------------------------------- pictures --- */
+
+static struct scene_change look(struct doze *d, struct frame *f)
+{
+    struct luma luma;
+    struct scene_change change = {.still_us = frame_time_us(f)};
+    if (d->conf->decode == DECODE_ALL)
+        return change;
+    bool has = frame_luma(f, &luma);
+    if (has)
+        quiet_picture(&d->vigil.quiet, luma.width, luma.height);
+    scene_look(&d->scene, has ? &luma : NULL, frame_time_us(f), &change);
+    frame_note_still(f, change.still_us);
+    return change;
+}
+
+/* Is it to be analysed? Else it is let go. */
+static struct frame *consider(struct doze *d, struct frame *f)
+{
+    bool late = d->next != AWAKE;
+    int64_t time_us = frame_time_us(f);
+    d->counts.frames += !late; /* else it was counted as a packet */
+    /* What is decoded a second time has been seen. */
+    bool again = late && time_us <= d->last_us + MONO_SECOND / 1000;
+    bool due = sampler_take(&d->sampler, time_us);
+    d->counts.due += due;
+    if (again || !due) {
+        frame_unref(f);
+        return NULL;
+    }
+    d->last_us = time_us;
+    struct scene_change change = look(d, f);
+    d->still = change.still;
+    vigil_picture(&d->vigil, &change, time_us);
+    return f;
+}
+
+/* ------------------------------------------------------------- asleep --- */
+
+static void queue_up(struct doze *d, const struct packet *p)
+{
+    if (!backlog_add(d->kept, p)) {
+        d->beyond = p;
+        d->left = INT_MAX;
+    }
+    d->counts.frames++;
+}
+
+/* It may never be decoded; the rate would have asked for it all the same. */
+static void keep(struct doze *d, const struct packet *p)
+{
+    queue_up(d, p);
+    d->counts.due += sampler_take(&d->sampler, p->time_us);
+}
+
+/* So many of the kept packets will not be decoded; the first was, when it was checked. */
+static void let_go(struct doze *d, int n)
+{
+    d->counts.undecoded += n > 0 ? (uint64_t)(n - 1) : 0;
+}
+
+static void forget(struct doze *d)
+{
+    backlog_clear(d->kept);
+    d->sampler_then = d->sampler;
+    d->due_then = d->counts.due;
+}
+
+/* From the latest key frame on that was not just now. */
+static int key_before(const struct doze *d, int64_t time_us)
+{
+    int from = 0;
+    for (int i = 0; i < backlog_length(d->kept); i++) {
+        const struct packet *p = backlog_at(d->kept, i);
+        if (p->key && p->time_us <= time_us)
+            from = i;
+    }
+    return from;
+}
+
+/* What was kept is decoded, from this packet on; the sampler chooses anew. */
+static void wake(struct doze *d, int from, bool rewind)
+{
+    d->counts.wakes++;
+    let_go(d, from);
+    decoder_restart(d->decoder, rewind);
+    decoder_spare(d->decoder, false);
+    d->next = from;
+    if (d->left != INT_MAX)
+        d->left = BATCH;
+    d->sampler = d->sampler_then;
+    d->counts.due = d->due_then;
+    for (int i = 0; i < from; i++)
+        d->counts.due += sampler_take(&d->sampler, backlog_at(d->kept, i)->time_us);
+}
+
+/* The picture of one packet, decoded alone. */
+static enum source_fault decode_alone(
+        struct doze *d, const struct packet *p, struct frame **ret, struct err *e)
+{
+    struct frame *f;
+    decoder_restart(d->decoder, false);
+    enum source_fault fault = decoder_push(d->decoder, p, e);
+    *ret = fault == SOURCE_OK ? decoder_pull(d->decoder) : NULL;
+    if (fault == SOURCE_OK && !*ret && decoder_push(d->decoder, NULL, NULL) == SOURCE_OK)
+        *ret = decoder_pull(d->decoder);
+    while ((f = decoder_pull(d->decoder)))
+        frame_unref(f);
+    return fault;
+}
+
+static enum source_fault check(struct doze *d, const struct packet *p, struct err *e)
+{
+    struct frame *f;
+    enum source_fault fault = decode_alone(d, p, &f, e);
+    if (fault != SOURCE_OK)
+        return fault;
+    struct scene_change change;
+    if (f)
+        change = look(d, f);
+    if (vigil_checked(&d->vigil, f ? &change : NULL, p->time_us)) {
+        let_go(d, backlog_length(d->kept));
+        forget(d);
+        d->ready = f;
+        d->last_us = frame_time_us(f);
+        keep(d, p);
+        decoder_restart(d->decoder, false);
+        return SOURCE_OK;
+    }
+    frame_unref(f);
+    if (backlog_length(d->kept) == 0)
+        forget(d); /* it was about to fall asleep: the sampler is as it is */
+    keep(d, p);
+    wake(d, 0, true);
+    return SOURCE_OK;
+}
+
+/* ------------------------------------------------------------- packets --- */
+
+static enum source_fault push_gated(struct doze *d, const struct packet *p, struct err *e)
+{
+    bool needed = slot_needed(d->slot);
+    struct vigil_packet packet = {
+            p->time_us, p->size, p->key, needed, backlog_room(d->kept, p->size)};
+    switch (vigil_packet(&d->vigil, &packet)) {
+    case VIGIL_CHECK: return check(d, p, e);
+    case VIGIL_KEEP: keep(d, p); return SOURCE_OK;
+    case VIGIL_WAKE:
+        keep(d, p);
+        wake(d, key_before(d, p->time_us - LEAD_US), false);
+        return SOURCE_OK;
+    case VIGIL_DECODE: break;
+    }
+    if (d->next != AWAKE) { /* those that were kept come first */
+        d->left = BATCH;
+        queue_up(d, p);
+        return SOURCE_OK;
+    }
+    if (p->key)
+        decoder_spare(d->decoder, d->still && !needed);
+    return decoder_push(d->decoder, p, e);
+}
+
+static enum source_fault push_end(struct doze *d)
+{
+    if (d->vigil.asleep)
+        return SOURCE_OK;
+    if (d->next == AWAKE)
+        return decoder_push(d->decoder, NULL, NULL);
+    d->ending = true;
+    d->left = INT_MAX;
+    return SOURCE_OK;
 }
 
 enum source_fault doze_push(struct doze *d, const struct packet *packet, struct err *e)
 {
-    if (packet && !packet->key && d->conf->decode == DECODE_KEYFRAMES)
-        return SOURCE_OK;
-    return decoder_push(d->decoder, packet, e);
+    if (d->fault != SOURCE_OK) {
+        *e = d->trouble;
+        return d->fault;
+    }
+    if (d->conf->decode == DECODE_KEYFRAMES) {
+        if (!packet)
+            return SOURCE_OK;
+        d->counts.frames += !packet->key;
+        d->counts.undecoded += !packet->key;
+        struct frame *f = NULL;
+        enum source_fault fault = packet->key ? decode_alone(d, packet, &f, e) : SOURCE_OK;
+        d->ready = f ? consider(d, f) : NULL;
+        return fault;
+    }
+    if (!packet)
+        return push_end(d);
+    return d->gated ? push_gated(d, packet, e) : decoder_push(d->decoder, packet, e);
 }
 
-static void look(struct doze *d, struct frame *f)
+/* Gives the decoder the next of the packets that were kept; false: no more for now. */
+static bool catch_up(struct doze *d)
 {
-    struct luma luma;
-    struct scene_change change;
-    if (d->conf->decode == DECODE_ALL)
-        return;
-    bool has = frame_luma(f, &luma);
-    scene_look(&d->scene, has ? &luma : NULL, frame_time_us(f), &change);
-    frame_note_still(f, change.still_us);
+    if (d->next == AWAKE || d->fault != SOURCE_OK)
+        return false;
+    const struct packet *p = NULL;
+    if (d->next < backlog_length(d->kept)) {
+        if (d->left <= 0)
+            return false;
+        d->left -= d->left != INT_MAX;
+        p = backlog_at(d->kept, d->next++);
+    } else if (d->beyond) {
+        p = d->beyond;
+        d->beyond = NULL;
+    }
+    if (p) {
+        d->fault = decoder_push(d->decoder, p, &d->trouble);
+        return d->fault == SOURCE_OK;
+    }
+    d->next = AWAKE;
+    d->left = 0;
+    backlog_clear(d->kept);
+    vigil_caught_up(&d->vigil);
+    bool ending = d->ending;
+    d->ending = false;
+    return ending && decoder_push(d->decoder, NULL, NULL) == SOURCE_OK;
 }
 
 struct frame *doze_pull(struct doze *d)
 {
-    struct frame *f;
-    while ((f = decoder_pull(d->decoder))) {
-        d->counts.frames++;
-        if (sampler_take(&d->sampler, frame_time_us(f))) {
-            look(d, f);
-            return f;
+    struct frame *f = d->ready;
+    d->ready = NULL;
+    if (f || d->conf->decode == DECODE_KEYFRAMES)
+        return f;
+    do {
+        while ((f = decoder_pull(d->decoder))) {
+            f = consider(d, f);
+            if (f)
+                return f;
         }
-        frame_unref(f);
-    }
+    } while (catch_up(d));
     return NULL;
 }
 
 struct doze_counts doze_counts(const struct doze *d)
 {
-    return d->counts;
+    struct doze_counts counts = d->counts;
+    counts.asleep = d->vigil.asleep;
+    counts.late = d->next != AWAKE;
+    return counts;
 }

@@ -1,23 +1,33 @@
 #pragma once
 
 #include "base/err.h"
-#include "source/source.h"
+#include "flow/settings.h"
+#include "source/fault.h"
+#include "source/stream.h"
 
 #include <stdint.h>
 
 struct decoder;
 struct frame;
+struct slot;
 
 /*
  * A camera's decoder that does only what may matter: packets go in, and out come the pictures that
  * the sampling rate asks for, each with a note since when nothing new is to be seen.
  *
+ * With decode = "auto" it sleeps while nothing happens (sample/vigil.h): packets are kept and not
+ * decoded, but for a key frame now and then. When something happens, what was kept is decoded, a
+ * few packets with each new one, so that the reader never waits for long and the pictures come
+ * out in order with the times that they came at. A file as fast as it can be analysed never sleeps:
+ * who is there is known too late for two runs to be the same.
+ *
  * Threads: the camera's.
  */
 struct doze;
 
-/* conf and the decoder are borrowed and outlive it. */
-struct doze *doze_new(const struct conf_camera *conf, struct decoder *decoder);
+/* conf, the decoder and the slot, which says who is needed, are borrowed and outlive it. */
+struct doze *doze_new(const struct conf_camera *conf, const struct stream *stream,
+        struct decoder *decoder, const struct slot *slot);
 void doze_free(struct doze *d); /* NULL is fine */
 
 /* As decoder_push(), with the same rule: all is pulled before the next push. */
@@ -27,6 +37,11 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
 struct frame *doze_pull(struct doze *d);
 
 struct doze_counts {
-    uint64_t frames; /* pictures that came and were not damaged */
+    uint64_t frames;    /* pictures that came, those that were found damaged aside */
+    uint64_t due;       /* that the rate asks for, decoded or not */
+    uint64_t undecoded; /* packets that were let go without decoding them */
+    uint64_t wakes;
+    bool asleep;
+    bool late; /* the pictures are of a moment ago: whoever takes them may be waited for */
 };
 struct doze_counts doze_counts(const struct doze *d);

@@ -57,6 +57,9 @@ static void add_details(json_t *j, const struct station *s, int64_t now)
     json_object_set_new(j, "url", text(camera_conf(s->camera)->url_shown));
     json_object_set_new(j, "frames", json_integer((json_int_t)c->frames));
     json_object_set_new(j, "damaged", json_integer((json_int_t)c->damaged));
+    json_object_set_new(j, "asleep", json_boolean(c->asleep));
+    json_object_set_new(j, "undecoded", json_integer((json_int_t)c->undecoded));
+    json_object_set_new(j, "wakes", json_integer((json_int_t)c->wakes));
     json_object_set_new(j, "sampled", json_integer((json_int_t)c->sampled));
     json_object_set_new(j, "looks", json_integer((json_int_t)s->stats.looks));
     json_object_set_new(j, "held", json_integer((json_int_t)s->stats.held));

@@ -281,7 +281,7 @@ static void live(struct out *o, struct entry *x, const struct sighting *s, int w
                quiet >= (s->found || s->resting ? SEEN_US : SEEN_LOST_US)) {
         tell(o, EVENT_SEEN, x);
     }
-    if (o->e->observations && s->found)
+    if (o->e->observations && (s->found || s->resting))
         picture(&tell(o, EVENT_OBSERVATION, x)->record, &s->face, width, height);
 }
 

@@ -51,6 +51,14 @@ void damage_error(struct damage *d, uint64_t number)
     begin_wait(d, number);
 }
 
+void damage_restart(struct damage *d, uint64_t number)
+{
+    d->clean = false;
+    if (number > d->bad_to)
+        d->bad_to = number;
+    d->last_us = DAMAGE_NO_TIME;
+}
+
 bool damage_frame(struct damage *d, uint64_t number, bool key, bool flagged)
 {
     if (flagged)

@@ -43,5 +43,9 @@ void damage_packet(struct damage *d, uint64_t number, int64_t dts_us, bool damag
 /* The decoder complained while it had this packet. */
 void damage_error(struct damage *d, uint64_t number);
 
+/* What follows is not what followed the last packet: it begins at a key frame, and the step in time
+ * is no gap. */
+void damage_restart(struct damage *d, uint64_t number);
+
 /* May this picture pass? flagged: the decoder itself says that it is not whole. */
 bool damage_frame(struct damage *d, uint64_t number, bool key, bool flagged);

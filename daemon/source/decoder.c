@@ -26,7 +26,8 @@ struct decoder {
     /* owned by the camera's thread */
     struct damage damage;
     struct timeline timeline;
-    uint64_t number; /* of the latest packet */
+    struct timeline before; /* as it was at the last restart */
+    uint64_t number;        /* of the latest packet */
     int64_t arrival_us[ARRIVALS];
     int64_t wall_offset_us; /* wall time minus track clock */
     bool too_large;
@@ -187,6 +188,21 @@ struct frame *decoder_pull(struct decoder *d)
         if (f)
             return f;
     }
+}
+
+void decoder_restart(struct decoder *d, bool rewind)
+{
+    avcodec_flush_buffers(d->codec);
+    damage_restart(&d->damage, d->number);
+    if (rewind)
+        d->timeline = d->before;
+    d->before = d->timeline;
+}
+
+void decoder_spare(struct decoder *d, bool spare)
+{
+    d->codec->skip_loop_filter = spare ? AVDISCARD_ALL : AVDISCARD_DEFAULT;
+    d->codec->skip_frame = spare ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
 }
 
 void decoder_info(const struct decoder *d, struct stream_info *info)

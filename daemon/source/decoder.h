@@ -33,5 +33,15 @@ enum source_fault decoder_push(struct decoder *d, const struct packet *packet, s
 /* The next picture, the caller's reference; NULL: push more. */
 struct frame *decoder_pull(struct decoder *d);
 
+/*
+ * Forgets what is inside: what is pushed next is a key frame and need not follow on what was pushed
+ * last. rewind: it may be older than what was pushed since the last restart, and has its own times.
+ */
+void decoder_restart(struct decoder *d, bool rewind);
+
+/* Whether less will do, for who only wants to know whether something moves: without the loop filter
+ * and the pictures that no other needs. From the next key frame on. */
+void decoder_spare(struct decoder *d, bool spare);
+
 /* Fills its part of *info. */
 void decoder_info(const struct decoder *d, struct stream_info *info);

@@ -224,6 +224,19 @@ struct frame *decoder_pull(struct decoder *d)
     return f;
 }
 
+void decoder_restart(struct decoder *d, bool rewind)
+{
+    (void)rewind;
+    d->ready = 0;
+    d->flushed = false;
+}
+
+void decoder_spare(struct decoder *d, bool spare)
+{
+    (void)d;
+    (void)spare;
+}
+
 void decoder_info(const struct decoder *d, struct stream_info *info)
 {
     info->width = 640;

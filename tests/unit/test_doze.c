@@ -1,0 +1,399 @@
+/* needs: app/doze sample/sampler sample/scene sample/vigil sample/quiet source/backlog flow/slot base/err base/log base/mem base/mono base/redact base/thread base/url fake:frame */
+#include "app/doze.h"
+
+#include "../fakes/fake_frame.h"
+#include "base/mono.h"
+#include "flow/slot.h"
+#include "source/backlog.h"
+#include "source/decoder.h"
+
+#include <libavcodec/packet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define STEP    (MONO_SECOND / 25)
+#define W       640
+#define H       360
+#define PACKETS 20000
+
+/* ------------------------------------------------------------- a decoder without pixels --- */
+
+/* What becomes of packet i. */
+static struct {
+    bool key, moves;
+    int decoded, given; /* times */
+    bool kept;
+} life[PACKETS];
+
+struct decoder {
+    bool fresh; /* nothing was pushed since the restart */
+    bool holds, flushed;
+    int last, inside;
+    enum source_fault fault;
+};
+
+static struct decoder decoder;
+static uint8_t still[W * H], moved[2][W * H];
+static const struct luma pictures[] = {{still, W, 1, W, H, false, 0},
+        {moved[0], W, 1, W, H, false, 0}, {moved[1], W, 1, W, H, false, 0}};
+
+enum source_fault decoder_push(struct decoder *d, const struct packet *p, struct err *e)
+{
+    assert_int_equal(d->inside, -1); /* all was pulled */
+    if (!p) {
+        d->flushed = true;
+        return SOURCE_OK;
+    }
+    if (d->fault != SOURCE_OK) {
+        err_set(e, -5, "too large");
+        return d->fault;
+    }
+    int i = (int)(p->time_us / STEP) - 1;
+    assert_false(d->flushed);
+    if (d->fresh)
+        assert_true(p->key); /* the first after waking */
+    else
+        assert_int_equal(i, d->last + 1); /* and none is left out after it */
+    d->fresh = false;
+    d->last = d->inside = i;
+    life[i].decoded++;
+    return SOURCE_OK;
+}
+
+struct frame *decoder_pull(struct decoder *d)
+{
+    if (d->inside < 0)
+        return NULL;
+    int i = d->inside;
+    d->inside = -1;
+    struct frame *f = fake_frame_new((i + 1) * STEP, NULL, 0);
+    fake_frame_mark(f, 0, i);
+    fake_frame_show(f, &pictures[life[i].moves ? 1 + i / 5 % 2 : 0]);
+    return f;
+}
+
+void decoder_restart(struct decoder *d, bool rewind)
+{
+    (void)rewind;
+    *d = (struct decoder){.fresh = true, .inside = -1, .fault = d->fault};
+}
+
+void decoder_spare(struct decoder *d, bool spare)
+{
+    (void)d;
+    (void)spare;
+}
+
+/* ------------------------------------------------------------- a camera --- */
+
+struct rig {
+    struct conf_camera conf;
+    struct stream stream;
+    struct slot *slot;
+    struct doze *doze;
+    AVPacket *av;
+    int gop, at, quiet;
+    int last_given;
+    int given;
+};
+
+static void woken(void *arg)
+{
+    (void)arg;
+}
+
+static void begin(struct rig *r, enum decoding decode, int gop)
+{
+    memset(life, 0, sizeof(life));
+    memset(still, 90, sizeof(still));
+    for (int k = 0; k < 2; k++) {
+        memset(moved[k], 90, sizeof(moved[k]));
+        for (int y = 100; y < 200; y++)
+            memset(&moved[k][y * W + 100 + 60 * k], 160, 60);
+    }
+    *r = (struct rig){.conf = {.name = "door", .fps = 5, .decode = decode},
+            .stream = {.live = true},
+            .gop = gop,
+            .quiet = 400,
+            .last_given = -1};
+    decoder = (struct decoder){.fresh = true, .inside = -1};
+    r->slot = slot_new(woken, NULL);
+    r->doze = doze_new(&r->conf, &r->stream, &decoder, r->slot);
+    r->av = av_packet_alloc();
+    assert_int_equal(av_new_packet(r->av, 16), 0);
+}
+
+static void end(struct rig *r)
+{
+    doze_free(r->doze);
+    slot_free(r->slot);
+    av_packet_free(&r->av);
+    assert_int_equal(fake_frame_alive(), 0);
+}
+
+/* Pictures come in order, and none twice. */
+static void pull(struct rig *r)
+{
+    struct frame *f;
+    while ((f = doze_pull(r->doze))) {
+        int i = fake_frame_number(f);
+        assert_true(i > r->last_given);
+        r->last_given = i;
+        life[i].given++;
+        r->given++;
+        frame_unref(f);
+    }
+}
+
+static void run(struct rig *r, int packets, bool moves)
+{
+    for (int k = 0; k < packets; k++, r->at++) {
+        bool key = r->at % r->gop == 0;
+        int size = key ? 100000 + r->at % 7 * 100 : r->quiet + r->at % 13 + (moves ? 4000 : 0);
+        struct packet p = {r->av, (r->at + 1) * STEP, size, key, false};
+        struct err e = {0};
+        life[r->at].key = key;
+        life[r->at].moves = moves;
+        assert_int_equal(doze_push(r->doze, &p, &e), SOURCE_OK);
+        pull(r);
+    }
+}
+
+static struct doze_counts counts(struct rig *r)
+{
+    return doze_counts(r->doze);
+}
+
+static int decoded(const struct rig *r, int from)
+{
+    int n = 0;
+    for (int i = from; i < r->at; i++)
+        n += life[i].decoded > 0;
+    return n;
+}
+
+static void an_empty_room_sleeps(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_AUTO, 50);
+    run(&r, 25 * 30, false);
+    assert_true(counts(&r).asleep);
+    int from = r.at;
+    run(&r, 25 * 120, false);
+    assert_true(counts(&r).asleep && counts(&r).wakes == 0);
+    assert_in_range(decoded(&r, from), 20, 40);
+    assert_int_equal(counts(&r).frames, r.at);
+    assert_in_range(counts(&r).due, r.at / 5 - 2, r.at / 5 + 2);
+    end(&r);
+}
+
+/* Who comes is seen from the picture on in which he came, at the usual rate. */
+static void nobody_is_lost_who_comes(void **state)
+{
+    (void)state;
+    for (int when = 0; when < 60; when += 7) {
+        struct rig r;
+        begin(&r, DECODE_AUTO, 50);
+        run(&r, 25 * 30 + when, false);
+        assert_true(counts(&r).asleep);
+        int came = r.at;
+        run(&r, 50, true);
+        assert_true(!counts(&r).asleep && counts(&r).wakes == 1 && !counts(&r).late);
+        int seen = 0, before = came - 1;
+        for (int i = came; i < r.at; i++) {
+            assert_true(life[i].decoded > 0);
+            if (life[i].given && ++seen)
+                assert_in_range(i - before, 1, 6), before = i;
+        }
+        assert_in_range(seen, 9, 11);
+        assert_int_equal(counts(&r).frames, r.at);
+        assert_in_range(counts(&r).due, r.at / 5 - 2, r.at / 5 + 2);
+        end(&r);
+    }
+}
+
+/* The packets do not say it, but a key frame does: from the last one on that was still. */
+static void who_was_not_heard_is_seen_in_the_next_key_frame(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_AUTO, 25);
+    r.quiet = 14000; /* a constant rate */
+    run(&r, 25 * 20 + 3, false);
+    assert_true(counts(&r).asleep);
+    int came = r.at;
+    for (int k = 0; k < 40; k++) {
+        r.quiet = 10000;
+        run(&r, 1, true);
+    }
+    assert_false(counts(&r).asleep);
+    for (int i = came; i < r.at; i++)
+        assert_true(life[i].decoded > 0);
+    end(&r);
+}
+
+static void who_is_needed_is_awake(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_AUTO, 50);
+    slot_need(r.slot, true);
+    run(&r, 25 * 60, false);
+    assert_int_equal(decoded(&r, 0), r.at);
+    slot_need(r.slot, false);
+    run(&r, 25 * 10, false);
+    assert_true(counts(&r).asleep);
+    slot_need(r.slot, true);
+    run(&r, 100, false);
+    assert_true(!counts(&r).asleep && counts(&r).wakes == 1);
+    assert_int_equal(decoded(&r, r.at - 100), 100);
+    end(&r);
+}
+
+/* Key frames are too far apart to keep all that is between them. */
+static void what_is_kept_is_bounded(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_AUTO, 250);
+    run(&r, 25 * 40, false);
+    assert_true(counts(&r).asleep);
+    r.gop = 100000; /* it sends none any more */
+    run(&r, 25 * 60, false);
+    assert_true(!counts(&r).asleep && counts(&r).wakes == 1);
+    end(&r);
+
+    struct backlog *b = backlog_new();
+    AVPacket *av = av_packet_alloc();
+    assert_int_equal(av_new_packet(av, 16), 0);
+    struct packet p = {av, 1, BACKLOG_BYTES / 4, true, false};
+    for (int i = 0; i < 4; i++)
+        assert_true(backlog_add(b, &p));
+    assert_false(backlog_room(b, 1) || backlog_add(b, &p));
+    assert_int_equal(backlog_length(b), 4);
+    backlog_clear(b);
+    p.size = 1;
+    for (int i = 0; i < BACKLOG_PACKETS; i++)
+        assert_true(backlog_add(b, &p));
+    assert_false(backlog_room(b, 1) || backlog_add(b, &p));
+    assert_true(backlog_at(b, 0)->av != av && backlog_at(b, 0)->key);
+    backlog_free(b);
+    backlog_free(NULL);
+    av_packet_free(&av);
+}
+
+static void other_ways_of_decoding(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_ALL, 50);
+    run(&r, 25 * 60, false);
+    assert_int_equal(decoded(&r, 0), r.at);
+    assert_int_equal(counts(&r).frames, r.at);
+    end(&r);
+
+    begin(&r, DECODE_KEYFRAMES, 50);
+    run(&r, 25 * 60, true);
+    assert_int_equal(decoded(&r, 0), r.at / 50);
+    assert_int_equal(r.given, r.at / 50);
+    assert_int_equal(counts(&r).undecoded, r.at - r.at / 50);
+    assert_int_equal(counts(&r).frames, r.at);
+    struct err e = {0};
+    assert_int_equal(doze_push(r.doze, NULL, &e), SOURCE_OK);
+    assert_null(doze_pull(r.doze));
+    end(&r);
+
+    begin(&r, DECODE_AUTO, 50); /* a file as fast as it can be taken */
+    doze_free(r.doze);
+    r.stream.live = false;
+    r.conf.pace = PACE_MAX;
+    r.doze = doze_new(&r.conf, &r.stream, &decoder, r.slot);
+    run(&r, 25 * 60, false);
+    assert_int_equal(decoded(&r, 0), r.at);
+    end(&r);
+    doze_free(NULL);
+}
+
+static void the_end_comes_at_any_time(void **state)
+{
+    (void)state;
+    for (int late = 0; late <= 2; late++) {
+        struct rig r;
+        struct err e = {0};
+        begin(&r, DECODE_AUTO, 250);
+        run(&r, 25 * 39, false);
+        assert_true(counts(&r).asleep);
+        int came = r.at;
+        if (late)
+            run(&r, late == 1 ? 3 : 60, true); /* in the middle of catching up, or after it */
+        assert_int_equal(doze_push(r.doze, NULL, &e), SOURCE_OK);
+        pull(&r);
+        assert_int_equal(decoded(&r, came), r.at - came);
+        assert_int_equal(decoder.flushed, late > 0);
+        end(&r);
+    }
+}
+
+/* A fault of a packet that was kept is told with the next one. */
+static void a_fault_is_told(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_AUTO, 250);
+    run(&r, 25 * 39, false);
+    assert_true(counts(&r).asleep);
+    decoder.fault = SOURCE_TOO_LARGE;
+    slot_need(r.slot, true);
+    run(&r, 1, true);
+    struct packet p = {r.av, (r.at + 1) * STEP, 4000, false, false};
+    struct err e = {0};
+    assert_int_equal(doze_push(r.doze, &p, &e), SOURCE_TOO_LARGE);
+    assert_string_equal(e.text, "too large");
+    assert_null(doze_pull(r.doze));
+    end(&r);
+}
+
+/* Whatever happens: each packet is decoded, or was let go after a key frame showed nothing new. */
+static void at_random(void **state)
+{
+    (void)state;
+    unsigned seed = 3;
+    struct rig r;
+    begin(&r, DECODE_AUTO, 50);
+    while (r.at < PACKETS - 2000) {
+        seed = seed * 1103515245u + 12345u;
+        unsigned what = seed >> 16;
+        slot_need(r.slot, what % 5 == 0);
+        r.gop = what % 3 == 0 ? 25 : what % 3 == 1 ? 50 : 200;
+        run(&r, (int)(what % 500), what % 4 == 0);
+        struct doze_counts c = counts(&r);
+        assert_int_equal(c.frames, r.at);
+        if (!c.asleep && !c.late)
+            assert_int_equal(decoded(&r, 0) + (int)c.undecoded, r.at);
+    }
+    assert_true(counts(&r).wakes > 5 && counts(&r).undecoded > 1000);
+    end(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+            cmocka_unit_test(an_empty_room_sleeps),
+            cmocka_unit_test(nobody_is_lost_who_comes),
+            cmocka_unit_test(who_was_not_heard_is_seen_in_the_next_key_frame),
+            cmocka_unit_test(who_is_needed_is_awake),
+            cmocka_unit_test(what_is_kept_is_bounded),
+            cmocka_unit_test(other_ways_of_decoding),
+            cmocka_unit_test(the_end_comes_at_any_time),
+            cmocka_unit_test(a_fault_is_told),
+            cmocka_unit_test(at_random),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
