@@ -81,7 +81,8 @@ static struct scene_change look(struct doze *d, struct frame *f)
     bool has = frame_luma(f, &luma);
     if (has)
         quiet_picture(&d->vigil.quiet, luma.width, luma.height);
-    scene_look(&d->scene, has ? &luma : NULL, frame_time_us(f), &change);
+    bool lonely = d->gated && !slot_needed(d->slot);
+    scene_look(&d->scene, has ? &luma : NULL, frame_time_us(f), lonely, &change);
     frame_note_still(f, change.still_us);
     return change;
 }

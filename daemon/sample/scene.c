@@ -13,7 +13,13 @@
 #define ALL         0.6f  /* share of the cells that are everything */
 #define SETTLE_S    4.0f  /* time constant in which slow light becomes the normal */
 #define LEARN       (1.0f / 16)
-#define ROWS_CELL   8 /* rows of pixels in a cell that are read: the others look alike */
+/* A clock: its cells change in so many pictures, are not many, and so many around them may join. */
+#define UNREST       0.1f
+#define UNREST_LEARN (1.0f / 300)
+#define CLOCK_CELLS  40
+#define CLOCK_WIDE   4
+#define CLOCK_HIGH   1
+#define ROWS_CELL    8 /* rows of pixels in a cell that are read: the others look alike */
 
 void scene_init(struct scene *s)
 {
@@ -29,6 +35,8 @@ static void lay_out(struct scene *s, const struct luma *l)
     s->cols = l->width / s->cell > 0 ? l->width / s->cell : 1;
     s->rows = l->height / s->cell > 0 ? l->height / s->cell : 1;
     s->begun = false;
+    memset(s->unrest, 0, sizeof(s->unrest));
+    memset(s->clock, 0, sizeof(s->clock));
 }
 
 static unsigned sum_bytes(const uint8_t *p, int n, int step)
@@ -118,7 +126,7 @@ static int compare(const struct scene *s, float drift, struct extent *ret)
         for (int c = 0; c < s->cols; c++) {
             int i = r * s->cols + c;
             float off = fabsf(s->now[i] - s->mean[i] - drift);
-            if (off <= limit_of(s, i))
+            if (off <= limit_of(s, i) || s->clock[i])
                 continue;
             changed++;
             ret->left = c < ret->left ? c : ret->left;
@@ -128,6 +136,31 @@ static int compare(const struct scene *s, float drift, struct extent *ret)
         }
     }
     return changed;
+}
+
+static void join_clock(struct scene *s, int row, int col)
+{
+    for (int r = row - CLOCK_HIGH; r <= row + CLOCK_HIGH; r++) {
+        for (int c = col - CLOCK_WIDE; c <= col + CLOCK_WIDE; c++) {
+            if (r >= 0 && r < s->rows && c >= 0 && c < s->cols)
+                s->clock[r * s->cols + c] = true;
+        }
+    }
+}
+
+static void learn_clock(struct scene *s, float drift)
+{
+    int n = 0;
+    for (int i = 0; i < s->cols * s->rows; i++) {
+        bool changed = fabsf(s->now[i] - s->mean[i] - drift) > limit_of(s, i);
+        s->unrest[i] += ((float)changed - s->unrest[i]) * UNREST_LEARN;
+        n += s->unrest[i] > UNREST;
+    }
+    memset(s->clock, 0, sizeof(s->clock));
+    for (int i = 0; n <= CLOCK_CELLS && i < s->cols * s->rows; i++) {
+        if (s->unrest[i] > UNREST)
+            join_clock(s, i / s->cols, i % s->cols);
+    }
 }
 
 static void learn_noise(struct scene *s, float drift)
@@ -160,7 +193,8 @@ static void begin_anew(struct scene *s, int64_t time_us)
         s->noise[i] = NOISE_FIRST;
 }
 
-void scene_look(struct scene *s, const struct luma *luma, int64_t time_us, struct scene_change *ret)
+void scene_look(struct scene *s, const struct luma *luma, int64_t time_us, bool lonely,
+        struct scene_change *ret)
 {
     *ret = (struct scene_change){.all = true, .still_us = time_us};
     if (!luma) {
@@ -191,6 +225,8 @@ void scene_look(struct scene *s, const struct luma *luma, int64_t time_us, struc
     if (ret->all) {
         begin_anew(s, time_us);
     } else {
+        if (lonely)
+            learn_clock(s, drift);
         learn_noise(s, drift); /* also where it moves: what flickers always is nothing new */
         settle(s, drift, time_us - s->last_us);
     }

@@ -14,6 +14,10 @@
  * somebody who moves ever so slowly is something as soon as he has come far enough. A sudden
  * change of everything - the light is switched - is one change, and then the new normal.
  *
+ * The few cells in which a camera writes the time are told by their changing again and again while
+ * nobody is there, and count for nothing, nor do those around them. There are never many of them: a
+ * road is not a clock.
+ *
  * Pure; one per open source. A picture without a plane of brightness always shows something new.
  */
 #define SCENE_SIDE 128 /* cells across the longer side, at most */
@@ -27,7 +31,9 @@ struct scene {
     /* by cell: levels of brightness, 0 to 255 */
     float now[SCENE_SIDE * SCENE_SIDE];
     float mean[SCENE_SIDE * SCENE_SIDE];
-    float noise[SCENE_SIDE * SCENE_SIDE]; /* mean absolute deviation */
+    float noise[SCENE_SIDE * SCENE_SIDE];  /* mean absolute deviation */
+    float unrest[SCENE_SIDE * SCENE_SIDE]; /* share of the pictures in which it changed */
+    bool clock[SCENE_SIDE * SCENE_SIDE];
 };
 
 struct scene_change {
@@ -40,6 +46,6 @@ struct scene_change {
 
 void scene_init(struct scene *s);
 
-/* The next picture; luma NULL: it has none. */
-void scene_look(
-        struct scene *s, const struct luma *luma, int64_t time_us, struct scene_change *ret);
+/* The next picture; luma NULL: it has none. lonely: nobody is there, as far as is known. */
+void scene_look(struct scene *s, const struct luma *luma, int64_t time_us, bool lonely,
+        struct scene_change *ret);

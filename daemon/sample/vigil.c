@@ -5,6 +5,7 @@
 #define AWAKE_US (3 * MONO_SECOND)     /* at least so long, and so long nothing must have moved */
 #define CHECK_US (4 * MONO_SECOND)     /* from checked key frame to checked key frame */
 #define SHORT_US (MONO_SECOND * 6 / 5) /* key frames so close are enough by themselves */
+#define LONG_US  (MONO_SECOND / 2)     /* and where they are so close nothing would be saved */
 #define SETTLED  (MONO_SECOND / 2)
 #define CLEARLY  8 /* cells that moved */
 
@@ -36,7 +37,8 @@ static bool can_sleep(const struct vigil *v, int64_t time_us)
     bool sizes = quiet_knows(&v->quiet);
     int64_t most_us = SHORT_US + SHORT_US / 2;
     return v->gop > 0 && v->gop <= VIGIL_GOP_MAX && v->since_key <= VIGIL_GOP_MAX &&
-           (sizes || (v->gop_us <= SHORT_US && time_us - v->key_us <= most_us));
+           (sizes || (v->gop_us >= LONG_US && v->gop_us <= SHORT_US &&
+                             time_us - v->key_us <= most_us));
 }
 
 static bool may_sleep(const struct vigil *v, const struct vigil_packet *p)

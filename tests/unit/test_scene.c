@@ -19,6 +19,7 @@ static struct scene scene;
 static uint8_t pixels[W * H];
 static struct luma luma = {.data = pixels, .stride = W, .step = 1, .width = W, .height = H};
 static unsigned seed;
+static bool lonely;
 
 static int draw(int n)
 {
@@ -47,7 +48,7 @@ static struct scene_change look(int64_t time_us)
 {
     struct scene_change c;
     memset(&c, 0xaa, sizeof(c));
-    scene_look(&scene, &luma, time_us, &c);
+    scene_look(&scene, &luma, time_us, lonely, &c);
     return c;
 }
 
@@ -160,6 +161,56 @@ static void what_always_flickers_becomes_normal(void **state)
     assert_false(look(now).still);
 }
 
+/* The time in a corner, each second another. */
+static void clock_at(int second)
+{
+    for (int digit = 0; digit < 3; digit++) {
+        int value = digit == 0 ? second % 10 : digit == 1 ? second / 10 % 6 : second / 60;
+        box(600 - 12 * digit, 10, 10, 16, 20);
+        box(602 - 12 * digit, 12, 6, 1 + value, 240);
+    }
+}
+
+static void a_clock_is_nothing_new(void **state)
+{
+    (void)state;
+    int64_t now = settle(50, 2);
+    int news = 0;
+    lonely = true;
+    for (int i = 0; i < 5 * 240; i++, now += PICTURE) {
+        room(100, 2);
+        clock_at(i / 5);
+        news += !look(now).still && i > 5 * 120;
+    }
+    lonely = false;
+    assert_int_equal(news, 0);
+    room(100, 2);
+    clock_at(240);
+    box(300, 100, 16, 20, 170);
+    assert_false(look(now).still);
+}
+
+/* What goes by all the time elsewhere stays something new, and so does who is there. */
+static void a_road_is_no_clock(void **state)
+{
+    (void)state;
+    for (int known = 0; known <= 1; known++) {
+        int64_t now = settle(50, 2);
+        int news = 0;
+        lonely = !known;
+        for (int i = 0; i < 5 * 120; i++, now += PICTURE) {
+            room(100, 2);
+            if (known)
+                box(300 + i % 2 * 20, 100, 20, 20, 170);
+            else
+                box(i * 30 % 600, 200, 40, 60, 170);
+            news += !look(now).still;
+        }
+        lonely = false;
+        assert_int_equal(news, 5 * 120);
+    }
+}
+
 static void any_kind_of_picture(void **state)
 {
     (void)state;
@@ -174,30 +225,30 @@ static void any_kind_of_picture(void **state)
     const struct luma ten = {wide, 2 * W, 2, W, H, true, 8};
     const struct luma packed = {wide + 1, 2 * W, 2, W, H, false, 0};
     scene_init(&scene);
-    scene_look(&scene, &luma, 0, &c);
-    scene_look(&scene, &ten, 1, &c);
+    scene_look(&scene, &luma, 0, false, &c);
+    scene_look(&scene, &ten, 1, false, &c);
     assert_true(c.still && c.still_us == 0);
-    scene_look(&scene, &packed, 2, &c);
+    scene_look(&scene, &packed, 2, false, &c);
     assert_true(c.still && c.still_us == 0);
 
-    scene_look(&scene, NULL, 3, &c); /* one without brightness is always new */
+    scene_look(&scene, NULL, 3, false, &c); /* one without brightness is always new */
     assert_true(!c.still && c.still_us == 3);
-    scene_look(&scene, &luma, 4, &c);
+    scene_look(&scene, &luma, 4, false, &c);
     assert_true(!c.still && c.still_us == 4);
     const int sizes[][2] = {{1, 1}, {7, 3}, {129, 2}, {2, 129}, {127, 64}, {W, H}, {3, H}};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct luma part = luma;
         part.width = sizes[i][0];
         part.height = sizes[i][1];
-        scene_look(&scene, &part, 5, &c);
+        scene_look(&scene, &part, 5, false, &c);
         assert_true(!c.still && c.all); /* another size is another scene */
-        scene_look(&scene, &part, 6, &c);
+        scene_look(&scene, &part, 6, false, &c);
         assert_true(c.still && c.cells == 0);
         assert_in_range(scene.cols, 1, SCENE_SIDE);
         assert_in_range(scene.rows, 1, SCENE_SIDE);
     }
-    scene_look(&scene, &luma, 5, &c);
-    scene_look(&scene, &luma, 2, &c); /* the clock stepped back */
+    scene_look(&scene, &luma, 5, false, &c);
+    scene_look(&scene, &luma, 2, false, &c); /* the clock stepped back */
     assert_true(c.still);
 }
 
@@ -210,6 +261,8 @@ int main(void)
             cmocka_unit_test(slow_light_is_nothing_new),
             cmocka_unit_test(the_light_is_switched_once),
             cmocka_unit_test(what_always_flickers_becomes_normal),
+            cmocka_unit_test(a_clock_is_nothing_new),
+            cmocka_unit_test(a_road_is_no_clock),
             cmocka_unit_test(any_kind_of_picture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,6 +191,15 @@ static void a_stream_without_key_frames_never_sleeps(void **state)
     assert_true(r.kept == 0 && r.checks == 0);
 }
 
+/* Motion JPEG. */
+static void where_all_are_key_frames_all_are_decoded(void **state)
+{
+    (void)state;
+    struct rig r = rig_of(1, 60000, 0);
+    run(&r, 60);
+    assert_true(r.kept == 0 && r.checks == 0);
+}
+
 /* What a key frame is for is lost to nobody, whatever happens; step() looks at each order. */
 static void at_random(void **state)
 {
@@ -222,6 +231,7 @@ int main(void)
             cmocka_unit_test(without_room_it_wakes),
             cmocka_unit_test(at_a_constant_rate_key_frames_are_enough_or_nothing_is),
             cmocka_unit_test(a_stream_without_key_frames_never_sleeps),
+            cmocka_unit_test(where_all_are_key_frames_all_are_decoded),
             cmocka_unit_test(at_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
