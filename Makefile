@@ -150,14 +150,14 @@ tsan:
 TSAN := slot queue stop thread log redact frame pool pipeline camera store bus
 tsan-tests: $(TSAN:%=$(B)/tests/test_%)
 
-# What each stage costs alone, and the whole; on a picture of a camera and on one of full HD. Then
-# what an event waits while a large database is pruned.
-bench: deps
+# What faced costs: each stage alone, one camera beside the floors and what else could be taken, many
+# cameras; see tests/bench. QUICK=1: some minutes; RECORD=1: also into docs/bench.txt; PROFILE=1: what
+# the time goes into, by perf; BENCH= takes parts: stages,beside,scale; FACES= is a folder of portraits.
+bench:
+	@sh tests/tools/deps.sh build models demo check bench
 	@$(MAKE) --no-print-directory all tools clips
-	@$(OUT)/bench $(MODELS) $(OUT)/clips/long.mkv $(OUT)/faced
-	@echo; $(OUT)/bench $(MODELS) $(OUT)/clips/long-1080p.mkv $(OUT)/faced
-	@echo; $(OUT)/bench_store 1000000 $(OUT)
-	@echo; $(OUT)/bench_ask 1000000 $(OUT)
+	@BUILD=$(OUT) FACED_MODELS=$(MODELS) FACES=$(FACES) $(PYTHON) tests/bench $(if $(QUICK),--quick) \
+	    $(if $(RECORD),--record) $(if $(PROFILE),--profile) $(if $(BENCH),--only $(BENCH))
 
 # Records per person on composed scenes and on the catalogue's clips; see docs/tracking.md. TRACKING=
 # takes options of bench_tracking.py, as --fast or --kinds.

@@ -16,6 +16,8 @@ command -v npm >/dev/null || check="$check nodejs npm"
 
 deb="debhelper dpkg-dev fakeroot lintian"
 system="debootstrap systemd-container"
+# What faced is compared with; the package would run it as a service as well.
+bench="motion"
 
 wanted=
 for group; do
@@ -26,7 +28,8 @@ for group; do
     check) wanted="$wanted $check" ;;
     deb) wanted="$wanted $deb" ;;
     system) wanted="$wanted $system" ;;
-    *) echo "deps.sh: no group '$group': build, models, demo, check, deb, system" >&2; exit 2 ;;
+    bench) wanted="$wanted $bench" ;;
+    *) echo "deps.sh: no group '$group': build, models, demo, check, deb, system, bench" >&2; exit 2 ;;
     esac
 done
 
@@ -57,3 +60,4 @@ if ! { $sudo apt-get update && $sudo apt-get install -y --no-install-recommends 
     exit 1
 fi
 rm -f "$log"
+case $missing in *" motion"*) $sudo systemctl disable --now motion >/dev/null 2>&1 || true ;; esac

@@ -1,0 +1,100 @@
+"""What a process costs: its CPU time by the kernel's clock, its memory; and what machine this is."""
+import glob
+import os
+import platform
+import re
+import subprocess
+import threading
+import time
+
+import house
+
+
+def cpu(pid):
+    """User and system time of all its threads, also of those that have ended, in seconds: the
+    process's CPU clock, see clock_getcpuclockid(3)."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def threads(pid):
+    """CPU seconds by kind of thread: cam-door and cam-hall are both `cam`."""
+    found = {}
+    for task in glob.glob(f"/proc/{pid}/task/*"):
+        try:
+            with open(task + "/comm") as f:
+                name = re.split(r"[-:]", f.read().strip())[0]
+            with open(task + "/schedstat") as f:
+                found[name] = found.get(name, 0) + int(f.read().split()[0]) / 1e9
+        except OSError:
+            pass  # it has ended
+    return found
+
+
+def memory(pid):
+    """(resident now, at most) in MB."""
+    with open(f"/proc/{pid}/status") as f:
+        kb = dict(re.findall(r"(VmRSS|VmHWM):\s+(\d+)", f.read()))
+    return int(kb["VmRSS"]) / 1024, int(kb["VmHWM"]) / 1024
+
+
+def unread(port):
+    """Bytes that wait in the kernel between the server at port and its clients, both ways."""
+    total = 0
+    with open("/proc/net/tcp") as f:
+        for line in f.readlines()[1:]:
+            _, here, there, _, queues = line.split()[:5]
+            tx, rx = (int(x, 16) for x in queues.split(":"))
+            if int(here.split(":")[1], 16) == port:
+                total += tx
+            elif int(there.split(":")[1], 16) == port:
+                total += rx
+    return total
+
+
+class Meter:
+    """CPU of several processes over one stretch of time."""
+
+    def __init__(self, pids):
+        self.pids = pids
+        self.begin = time.monotonic()
+        self.before = {k: cpu(p) for k, p in pids.items()}
+
+    def read(self):
+        """(seconds passed, {name: share of a core})."""
+        passed = time.monotonic() - self.begin
+        return passed, {k: (cpu(p) - self.before[k]) / passed for k, p in self.pids.items()}
+
+
+def pause(seconds):
+    threading.Event().wait(seconds)
+
+
+def percentile(values, share):
+    """The nearest rank; None of nothing."""
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))] if values else None
+
+
+def says(*argv):
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, check=True,
+                              cwd=house.TOP).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def machine():
+    """Date, commit and machine, a line each."""
+    with open("/proc/cpuinfo") as f:
+        model = re.search(r"model name\s*: (.*)", f.read())
+    with open("/etc/os-release") as f:
+        system = re.search(r'PRETTY_NAME="(.*)"', f.read()).group(1)
+    commit = says("git", "rev-parse", "--short=7", "HEAD") or "unknown"
+    if says("git", "status", "--porcelain", "--", "daemon"):
+        commit += " and changes"
+    packages = says("dpkg-query", "-W", "-f", "${Package} ${Version}, ", "libopencv-dnn406",
+                    "libavcodec59", "motion").rstrip(", ")
+    return [f"{time.strftime('%Y-%m-%d')}, commit {commit}",
+            f"{os.cpu_count()} cores of {model.group(1) if model else platform.machine()}, {system}",
+            packages,
+            f"load of others when it began: {os.getloadavg()[0]:.1f}"]
