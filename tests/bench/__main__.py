@@ -30,6 +30,7 @@ CLASSIC_S = {"empty": 4, "tenth": 40, "busy": 8, "crowd": 4}
 RUNS = [(1, "vbr"), (4, "vbr"), (16, "vbr"), (32, "vbr"), (64, "sub")]
 QUICK_RUNS = [(1, "vbr"), (4, "vbr"), (64, "sub")]
 SIZES = {"vbr": "1920x1080", "sub": "640x360"}
+FLOOR_NETS = ("yunet", *dict.fromkeys(rivals.VIEWS))
 PERIOD = 40  # of the scene with one person in ten
 
 
@@ -45,14 +46,15 @@ class Round:
         self.classic = None
 
     def measure(self, seconds, nets):
-        ms = nets.measure(8)
+        nets.begin()
         with daemon.Whole({"cam": self.file}) as w:
             url = w.server.url("cam")
             clients = {k: w.keep(rivals.floor(k, url)) for k in rivals.FLOORS}
             clients["motion"] = rivals.motion(w.directory.name, url)
             clients = {k: w.keep(p) for k, p in clients.items() if p}
             w.settle(1 + len(clients))
-            self.got, self.others = w.measure(seconds, {k: p.p.pid for k, p in clients.items()})
+            self.got, self.others = w.measure(seconds, {k: p.p.pid for k, p in clients.items()},
+                                              lambda: nets.turn(FLOOR_NETS))
             for k, p in clients.items():
                 if p.p.poll() is not None:
                     raise AssertionError(f"{k} ended: {p.text}")
@@ -60,6 +62,7 @@ class Round:
         self.cam = self.got["by_thread"].get("cam", 0)
         self.infer = self.got["by_thread"].get("infer", 0)
         self.rest = sum(self.got["by_thread"].values()) - self.cam - self.infer
+        ms = nets.median()
         forward = (self.got["looks"] * ms["yunet"] +
                    self.got["estimates"] * sum(ms[v] for v in rivals.VIEWS)) / 1000
         self.floor = self.others["decode"] + forward / self.seconds
@@ -123,7 +126,7 @@ def stages(out, quick):
 
 
 def profile(out, scene):
-    """What the time goes into, by perf(1): thread, library, function."""
+    """What the time goes into, by perf(1): thread and library."""
     if not shutil.which("perf"):
         out.say("No profile: there is no perf (Debian's linux-perf).")
         return
@@ -133,13 +136,20 @@ def profile(out, scene):
         data = os.path.join(w.directory.name, "perf.data")
         subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", "499", "-o", data, "-p",
                         str(w.daemon.p.pid), "--", "sleep", "15"], check=True)
-        for by, least in (("comm,dso", "0.5"), ("comm,dso,symbol", "1")):
-            text = subprocess.run(
-                ["perf", "report", "-q", "--stdio", "-i", data, "--sort", by, "--percent-limit",
-                 least], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                check=True).stdout
-            out.say(f"{scenes.TITLES[scene]}: {by}, % of faced's CPU time\n")
-            out.say("\n".join(x.rstrip() for x in text.splitlines() if x.strip()) + "\n")
+        text = subprocess.run(
+            ["perf", "report", "-q", "--stdio", "-i", data, "--sort", "comm,dso", "-t", ","],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
+    parts = {}
+    for line in text.splitlines():
+        if line.count(",") == 2:
+            share, thread, library = (x.strip() for x in line.split(","))
+            key = thread.split("-")[0], library.split(".so")[0]
+            parts[key] = parts.get(key, 0) + float(share.rstrip("%"))
+    out.say(f"What faced's CPU time goes into (perf), one camera of 1920x1080, "
+            f"{scenes.TITLES[scene]}, in % of it\n")
+    out.table(["thread", "library", "%"],
+              [[*key, v] for key, v in sorted(parts.items(), key=lambda x: -x[1]) if v >= 0.5])
+    out.say()
 
 
 def progress(text):

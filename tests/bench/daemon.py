@@ -32,14 +32,15 @@ def stamp(text):
 
 def latencies(came, since):
     """Milliseconds of each `new` event: (from the arrival of the picture that confirmed the person
-    to the subscriber, from the decision to the subscriber). The picture's arrival is start_time +
-    duration_s: the last sighting that the event knows, by the time its packet was read."""
-    whole, bus = [], []
+    until the message was sent, from there to the subscriber). The picture's arrival is start_time
+    + duration_s: the last sighting that the event knows, by the time its packet was read."""
+    sent, bus = [], []
     for e, now in came:
         if e["type"] == "new" and stamp(e["time"]) >= since:
-            whole.append((now - stamp(e["start_time"]) - e["duration_s"]) * 1000)
-            bus.append((now - stamp(e["time"])) * 1000)
-    return whole, bus
+            published = stamp(e["published"])
+            sent.append((published - stamp(e["start_time"]) - e["duration_s"]) * 1000)
+            bus.append((now - published) * 1000)
+    return sent, bus
 
 
 def totals(status):
@@ -100,15 +101,16 @@ class Whole:
     def __exit__(self, *_):
         self.close()
 
-    def measure(self, seconds, others=None):
-        """others: {name: pid} measured beside it. A dictionary of all that is known of the daemon,
+    def measure(self, seconds, others=None, meanwhile=lambda: None):
+        """others: {name: pid} measured beside it; meanwhile is called each second. A dictionary of all that is known of the daemon,
         and {name: share of a core}."""
         pid = self.daemon.p.pid
         before, wall = totals(self.daemon.status()), time.time()
         meter = measure.Meter({"faced": pid, "server": self.server.p.pid, **(others or {})})
         inside, behind = measure.threads(pid), []
-        for _ in range(max(1, round(seconds / 2))):
-            measure.pause(2)
+        while time.time() < wall + seconds:
+            measure.pause(1)
+            meanwhile()
             behind.append(measure.unread(self.server.port))
         passed, shares = meter.read()
         outside = measure.threads(pid)
@@ -121,7 +123,7 @@ class Whole:
         measure.pause(1)  # the last messages
         with self.listener.more:
             came = list(self.listener.came)
-        got["whole_ms"], got["bus_ms"] = latencies(came, wall)
+        got["sent_ms"], got["bus_ms"] = latencies(came, wall)
         got["events"] = sum(stamp(e["time"]) >= wall for e, _ in came)
         got["cpu"] = shares.pop("faced")
         return got, shares

@@ -100,15 +100,23 @@ class Nets:
             self.nets[name] = (net, outputs)
             self.ms[name] = []
 
-    def measure(self, times):
-        """So many turns through all of them: {net: the median of these in ms}."""
-        for net in self.nets:
-            self.ms[net].append([])
-        for _ in range(times):
-            for name, (net, outputs) in self.nets.items():
-                begin = time.thread_time()
-                net.forward(outputs)
-                self.ms[name][-1].append((time.thread_time() - begin) * 1000)
+    def turn(self, names):
+        """Each of them once, after another time that warms the caches."""
+        for name in names:
+            net, outputs = self.nets[name]
+            net.forward(outputs)
+            begin = time.thread_time()
+            net.forward(outputs)
+            self.ms[name][-1].append((time.thread_time() - begin) * 1000)
+
+    def begin(self):
+        """A round begins: each net once."""
+        for ms in self.ms.values():
+            ms.append([])
+        self.turn(self.nets)
+
+    def median(self):
+        """{net: milliseconds in this round}."""
         return {name: float(np.median(ms[-1])) for name, ms in self.ms.items()}
 
     def all(self):
