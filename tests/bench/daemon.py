@@ -102,8 +102,8 @@ class Whole:
         self.close()
 
     def measure(self, seconds, others=None, meanwhile=lambda: None):
-        """others: {name: pid} measured beside it; meanwhile is called each second. A dictionary of all that is known of the daemon,
-        and {name: share of a core}."""
+        """Measures itself and others, {name: pid}; meanwhile is called each second. A dictionary of
+        all that is known of the daemon, and {name: share of a core}."""
         pid = self.daemon.p.pid
         before, wall = totals(self.daemon.status()), time.time()
         meter = measure.Meter({"faced": pid, "server": self.server.p.pid, **(others or {})})

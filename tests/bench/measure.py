@@ -1,4 +1,4 @@
-"""What a process costs: its CPU time by the kernel's clock, its memory; and what machine this is."""
+"""What a process costs: CPU time by the kernel's clock, memory; and what machine this is."""
 import glob
 import os
 import platform
@@ -37,6 +37,13 @@ def memory(pid):
     return int(kb["VmRSS"]) / 1024, int(kb["VmHWM"]) / 1024
 
 
+def busy():
+    """CPU seconds that the whole machine has worked, those that a hypervisor took included."""
+    with open("/proc/stat") as f:
+        user, nice, system, _idle, _wait, irq, softirq, steal = map(int, f.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def unread(port):
     """Bytes that wait in the kernel between the server at port and its clients, both ways."""
     total = 0
@@ -58,11 +65,14 @@ class Meter:
         self.pids = pids
         self.begin = time.monotonic()
         self.before = {k: cpu(p) for k, p in pids.items()}
+        self.busy = busy()
 
     def read(self):
-        """(seconds passed, {name: share of a core})."""
+        """(seconds passed, {name: share of a core}); `strangers` is all else on this machine."""
         passed = time.monotonic() - self.begin
-        return passed, {k: (cpu(p) - self.before[k]) / passed for k, p in self.pids.items()}
+        shares = {k: (cpu(p) - self.before[k]) / passed for k, p in self.pids.items()}
+        shares["strangers"] = (busy() - self.busy) / passed - sum(shares.values())
+        return passed, shares
 
 
 def pause(seconds):
@@ -95,6 +105,7 @@ def machine():
     packages = says("dpkg-query", "-W", "-f", "${Package} ${Version}, ", "libopencv-dnn406",
                     "libavcodec59", "motion").rstrip(", ")
     return [f"{time.strftime('%Y-%m-%d')}, commit {commit}",
-            f"{os.cpu_count()} cores of {model.group(1) if model else platform.machine()}, {system}",
+            f"{os.cpu_count()} cores of {model.group(1) if model else platform.machine()}, "
+            f"{system}",
             packages,
             f"load of others when it began: {os.getloadavg()[0]:.1f}"]

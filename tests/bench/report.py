@@ -93,15 +93,17 @@ def scale(report, runs):
                "once. A decoder\n(ffmpeg) runs beside on one of the streams: a camera's cost by "
                "it does not depend on how busy the\nmachine is. CPU in % of one core; received: "
                "pictures that came of those that were sent; lost: sampled\npictures that a newer "
-               "one replaced before a worker had time; unread: kB that waited in sockets.\n")
+               "one replaced before a worker had time; unread: kB that waited in sockets;\nothers: "
+               "all else on this machine, the bench's broker and reader among it.\n")
     report.table(
-        ["cameras", "picture", "a camera", "by decode", "cam", "infer", "all", "server", "received",
-         "looks", "lost", "estimates", "unread", "again", "MB", "peak"],
+        ["cameras", "picture", "a camera", "by decode", "cam", "infer", "all", "server", "others",
+         "received", "looks", "lost", "estimates", "unread", "again", "MB", "peak"],
         [[n, size, percent(g["cpu"] / n), ratio(g["cpu"] / n, others.get("decode")),
           percent(g["by_thread"].get("cam", 0) / n), percent(g["by_thread"].get("infer", 0) / n),
-          percent(g["cpu"]), percent(others["server"]),
-          share(g["frames"], 25 * n * g["seconds"]), g["looks"], share(g["frames_lost"], g["sampled"]),
-          g["estimates"], g["unread"] / 1000, g["reconnects"], g["rss"], g["peak"]]
+          percent(g["cpu"]), percent(others["server"]), percent(others["strangers"]),
+          share(g["frames"], 25 * n * g["seconds"]), g["looks"],
+          share(g["frames_lost"], g["sampled"]), g["estimates"], g["unread"] / 1000,
+          g["reconnects"], g["rss"], g["peak"]]
          for n, size, g, others in runs])
     report.say("\nFrom the arrival of the picture that confirmed a person - the moment at which "
                "faced had read its\npacket - until the message `new` was sent (`published`), in "
