@@ -31,8 +31,8 @@ def floor(name, url):
 
 
 def motion(directory, url):
-    """Motion detection alone, at motion's own defaults but the picture's size: nothing is written
-    or served. None where it is not installed."""
+    """Motion detection alone, at motion's own defaults but the picture's size and rate; nothing is
+    written or served. None where it is not installed."""
     if not shutil.which("motion"):
         return None
     conf = os.path.join(directory, "motion.conf")
