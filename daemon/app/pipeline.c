@@ -138,8 +138,9 @@ static void conclude(struct lane *l, struct worker *w, const struct frame *f, in
     size_t n = emitter_step(l->emitter, &w->sightings, l->width, l->height, time_us,
             l->wall_offset_us, w->events, EMITTER_EVENTS_MAX);
     for (size_t i = 0; i < n; i++) {
-        /* Where the track clock runs ahead or behind, the decision was made now all the same. */
-        if (camera_is_file(l->camera))
+        /* The picture may have waited, the track clock run ahead: the decision was made now. What
+         * was observed was so at the picture's time. */
+        if (camera_is_file(l->camera) || w->events[i]->type != EVENT_OBSERVATION)
             w->events[i]->time_us = mono_wall_us();
         if (l->album && w->events[i]->type == EVENT_END)
             w->events[i]->jpeg = album_take(l->album, w->events[i]->record.track);
