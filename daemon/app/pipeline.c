@@ -205,8 +205,7 @@ static void plan_tiles(struct lane *l)
     }
     log_info("vision",
             "camera '%s': tiles in pictures of %dx%d: %d; faces from %.0f px on are found, for "
-            "%.1f "
-            "times the work",
+            "%.1f times the work",
             conf->name, l->width, l->height, t->n, (double)t->narrowest_px, (double)t->work);
     if (t->n && t->scale < 1 && t->narrowest_px > wish.narrowest_px + 1)
         log_warn("vision", "camera '%s': more than %d tiles would be needed for min_face = %d",

@@ -21,3 +21,7 @@ extern const struct attr_engine attr_years, attr_ranges;
  * the net; NAN when they are none.
  */
 float attr_female(const float pair[2], bool female_first);
+
+/* The logit of a probability, which a net may give as 0 or 1, and the way back. */
+float attr_logit(float p);
+float attr_probability(float logit);

@@ -187,10 +187,8 @@ static void as_measured(const struct member *m, struct estimate *e)
 {
     if (m->gender_min_years > 0)
         e->has_gender = e->has_gender && e->has_age && e->years >= m->gender_min_years;
-    if (m->gender_slope > 0 && (m->gender_slope != 1 || m->gender_shift != 0)) {
-        float p = fminf(fmaxf(e->female_p, 1e-6f), 1 - 1e-6f);
-        e->female_p = 1 / (1 + expf(-(m->gender_slope * logf(p / (1 - p)) + m->gender_shift)));
-    }
+    if (m->gender_slope > 0 && (m->gender_slope != 1 || m->gender_shift != 0))
+        e->female_p = attr_probability(m->gender_slope * attr_logit(e->female_p) + m->gender_shift);
     if (!e->has_gender)
         e->female_p = 0.5f;
 }

@@ -1,5 +1,6 @@
 #include "vision/fusion.h"
 
+#include "vision/attr.h"
 #include "vision/fields.h"
 
 #include <math.h>
@@ -151,12 +152,6 @@ static float doubt(
     return sum;
 }
 
-static float logit_of(float p)
-{
-    p = fminf(fmaxf(p, 1e-6f), 1 - 1e-6f);
-    return logf(p / (1 - p));
-}
-
 /* Mean by weights, and the deviation from it. */
 static float mean_of(const float *weights, const float *x, int n, float *ret_deviation)
 {
@@ -188,7 +183,7 @@ void fusion_answer(const struct fusion *f, const struct opinion *opinions, const
     float logit = f->gender_shift;
     for (int i = 0; i < f->n_views; i++) {
         years[i] = opinions[i].years;
-        logits[i] = logit_of(opinions[i].female);
+        logits[i] = attr_logit(opinions[i].female);
         even[i] = 1 / (float)f->n_views;
         logit += f->gender_weight[i] * logits[i];
     }
@@ -200,5 +195,5 @@ void fusion_answer(const struct fusion *f, const struct opinion *opinions, const
     (void)mean_of(even, logits, f->n_views, &apart);
     logit *= expf(-doubt(f->gender_doubts, q, score, apart / 2));
     ret->has_gender = ret->years >= f->gender_min_years;
-    ret->female_p = ret->has_gender ? 1 / (1 + expf(-logit)) : 0.5f;
+    ret->female_p = ret->has_gender ? attr_probability(logit) : 0.5f;
 }

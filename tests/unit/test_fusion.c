@@ -1,4 +1,4 @@
-/* needs: vision/fusion vision/fields base/err base/mem */
+/* needs: vision/fusion vision/attr vision/fields base/err base/mem */
 #include "vision/fusion.h"
 
 #include <jansson.h>
