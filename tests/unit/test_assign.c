@@ -6,20 +6,13 @@
 
 #include <cmocka.h>
 
+#include "kit_random.h"
 #include "track/assign.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static uint32_t seed;
-
-static float draw(void)
-{
-    seed = seed * 1664525 + 1013904223;
-    return (float)(seed >> 8) / (1 << 24);
-}
 
 static double total(const float *cost, int rows, int cols, float alone, const int *col)
 {

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "emit/emitter.h"
+#include "kit_random.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,14 +40,6 @@ struct event *event_new(enum event_type type, const char *camera)
 void event_free(void *event)
 {
     free(event);
-}
-
-static uint32_t seed;
-
-static float draw(void)
-{
-    seed = seed * 1664525 + 1013904223;
-    return (float)(seed >> 8) / (1 << 24);
 }
 
 static struct sightings all;

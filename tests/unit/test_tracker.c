@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "kit_random.h"
 #include "track/tracker.h"
 
 #include <math.h>
@@ -18,19 +19,6 @@
 #define UNSURE 0.4f
 
 static const struct conf_track conf = {.confirm = 3, .lost_us = 3 * SECOND};
-
-static uint32_t seed;
-
-static float draw(void)
-{
-    seed = seed * 1664525 + 1013904223;
-    return (float)(seed >> 8) / (1 << 24);
-}
-
-static float noise(float sd) /* nearly normal */
-{
-    return sd * (draw() + draw() + draw() + draw() - 2) * 1.732f;
-}
 
 /*
  * A play: persons who follow a script, seen by a camera at some rate, with a trembling box and

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "kit_random.h"
 #include "track/places.h"
 #include "track/tracker.h"
 
@@ -23,19 +24,6 @@
 static const struct conf_track conf = {.confirm = 3, .lost_us = 3 * SECOND};
 static const float rates[] = {2.5f, 5, 10, 15};
 #define RATES (sizeof(rates) / sizeof(rates[0]))
-
-static uint32_t seed;
-
-static float draw(void)
-{
-    seed = seed * 1664525 + 1013904223;
-    return (float)(seed >> 8) / (1 << 24);
-}
-
-static float noise(float sd) /* nearly normal */
-{
-    return sd * (draw() + draw() + draw() + draw() - 2) * 1.732f;
-}
 
 struct watch {
     struct tracker *t;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "emit/votes.h"
+#include "kit_random.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,14 +18,6 @@ static const struct traits measured = {.age_min = 3,
         .n_age_error = 4,
         .gender_measured = true};
 static const struct traits unmeasured = {.age_min = 0, .age_max = 100};
-
-static uint32_t seed = 11;
-
-static float draw(void)
-{
-    seed = seed * 1664525 + 1013904223;
-    return (float)(seed >> 8) / (1 << 24);
-}
 
 static struct sighting look(float years, float female_p, float weight)
 {
