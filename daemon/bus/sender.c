@@ -36,6 +36,7 @@ struct sender {
     struct window *window;
     bool greeted;                 /* the whole board has gone out on this connection */
     int message_cuts, board_cuts; /* by the broker, since it last took one, or the whole board */
+    int suspects;                 /* in flight at the last cut and not yet taken one by one */
     struct log_limit odd;
 };
 
@@ -118,6 +119,21 @@ static void state_refused(struct sender *s, const char *topic, const char *why)
     log_error(TOPIC, "the broker does not take '%.200s': %s", topic, why);
 }
 
+/* Once they go one at a time, one that is taken clears only itself: else the next burst is cut
+ * before its answers come, and the one at fault is not found for many connections more. */
+static void message_taken(struct sender *s)
+{
+    if (s->message_cuts < CUTS || --s->suspects <= 0)
+        s->message_cuts = 0;
+}
+
+/* With the lock held. */
+static void board_taken(struct sender *s)
+{
+    if (s->greeted && board_settled(s->board))
+        s->board_cuts = 0;
+}
+
 static void board_answered(struct sender *s, int mid, int reason)
 {
     char topic[TOPIC_MAX + 1] = "";
@@ -129,8 +145,7 @@ static void board_answered(struct sender *s, int mid, int reason)
         (void)board_acked(s->board, mid);
     if (refused)
         (void)snprintf(topic, sizeof(topic), "%s", refused);
-    if (s->greeted && board_settled(s->board))
-        s->board_cuts = 0;
+    board_taken(s);
     pthread_mutex_unlock(&s->lock);
     if (topic[0])
         state_refused(s, topic, reason_puback(reason));
@@ -150,7 +165,7 @@ int sender_collect(struct sender *s, struct broker *broker, struct err *e)
             board_answered(s, mid, reason);
             continue;
         }
-        s->message_cuts = 0;
+        message_taken(s);
         if (reason) {
             set_aside(s, m, reason_puback(reason));
             continue;
@@ -176,6 +191,7 @@ static int send_board(struct sender *s, struct broker *broker, int64_t now, stru
         more = mine < BOARD_SHARE && mine + window_in_flight(s->window) < most &&
                board_take(s->board, &topic, &payload, &retained);
         s->greeted |= !more && mine < (is_cautious(s) ? 1 : BOARD_SHARE);
+        board_taken(s);
         pthread_mutex_unlock(&s->lock);
         if (!more)
             break;
@@ -267,6 +283,7 @@ static bool learn_from_cut(struct sender *s, int messages, int states)
         return true;
     }
     s->message_cuts += messages > 0;
+    s->suspects = messages;
     s->board_cuts += states > 0;
     return false;
 }

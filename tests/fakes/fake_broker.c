@@ -130,10 +130,12 @@ int broker_publish(struct broker *b, const char *topic, const char *payload, boo
     if (fake_broker.in_flight > fake_broker.most_in_flight)
         fake_broker.most_in_flight = fake_broker.in_flight;
     *ret_mid = ++b->last_mid;
-    if (verdict != FAKE_WITHHOLD && verdict != FAKE_CUT)
+    if (verdict == FAKE_RESET)
+        b->n_waiting = 0;
+    if (verdict < FAKE_CUT && verdict != FAKE_WITHHOLD)
         b->waiting[b->n_waiting++] =
                 (struct answer){*ret_mid, verdict == FAKE_REFUSE ? REASON_NOT_AUTHORISED : 0};
-    b->breaks |= verdict == FAKE_BREAK || verdict == FAKE_CUT;
+    b->breaks |= verdict == FAKE_BREAK || verdict >= FAKE_CUT;
     fake_broker.n = n + 1;
     wake(b);
     return 0;

@@ -36,6 +36,7 @@ enum {
     FAKE_INVALID,  /* broker_publish() says -EINVAL */
     FAKE_REFUSE,   /* answered at the next service: not authorised */
     FAKE_CUT,      /* the connection breaks at the next service, without a word */
+    FAKE_RESET,    /* so, and the answers on their way are lost */
 };
 
 extern struct fake_broker fake_broker;
