@@ -17,6 +17,7 @@
 #define LOOK_SELDOM_US  (10 * MONO_SECOND)
 #define LOOKS_SOON      4 /* the first ones come as fast as they may */
 #define BETTER          1.15f
+#define SETTLED         5 /* votes that answer both questions: more of the same change nothing */
 
 #define UPDATE_FIRST_US MONO_SECOND /* after the beginning, so that more than one picture votes */
 #define UPDATE_US       (5 * MONO_SECOND)
@@ -127,6 +128,13 @@ static float promise(const struct face *f)
     return score * score * width / (width + WIDTH_HALF) * (1 - face_turn(f) / 2);
 }
 
+static bool is_settled(const struct entry *x)
+{
+    const struct answers *a = &x->record.answers;
+    return x->votes.n >= SETTLED && a->age_unknown == UNKNOWN_NOT &&
+           a->gender_unknown == UNKNOWN_NOT;
+}
+
 static bool worth_a_look(const struct entry *x, bool better, int64_t time_us)
 {
     int looks = x->votes.looks;
@@ -137,6 +145,8 @@ static bool worth_a_look(const struct entry *x, bool better, int64_t time_us)
         return false;
     if (looks < LOOKS_SOON)
         return true;
+    if (is_settled(x))
+        return better && waited >= LOOK_EVERY_US;
     if (looks < LOOKS_FIRST && (better || (waited >= LOOK_EVERY_US && x->votes.n < VOTES_MAX)))
         return true;
     return waited >= (better ? LOOK_EVERY_US : LOOK_SELDOM_US);

@@ -25,8 +25,9 @@ void emitter_free(struct emitter *e);
  *
  * A person is looked at when confirmed, then soon again until some pictures have voted, then when
  * a picture promises to be better than those before or some time has passed: LOOKS_FIRST times in
- * all, then seldom, and LOOKS_MAX times however long he stays. A prediction is never chosen, and
- * no more than LOOKS_PICTURE in one picture: in a crowd those wait who were looked at most.
+ * all, then seldom, and LOOKS_MAX times however long he stays. Once some votes have answered both
+ * questions, only a picture that promises to be better is worth it. A prediction is never chosen,
+ * and no more than LOOKS_PICTURE in one picture: in a crowd those wait who were looked at most.
  */
 #define LOOKS_FIRST   12
 #define LOOKS_MAX     32
