@@ -83,7 +83,7 @@ static struct scene_change look(struct doze *d, struct frame *f)
         quiet_picture(&d->vigil.quiet, luma.width, luma.height);
     bool lonely = d->gated && !slot_needed(d->slot);
     scene_look(&d->scene, has ? &luma : NULL, frame_time_us(f), lonely, &change);
-    frame_note_still(f, change.still_us);
+    frame_note_change(f, change.still_us, &d->scene.map);
     return change;
 }
 

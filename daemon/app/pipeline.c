@@ -1,6 +1,7 @@
 #include "app/pipeline.h"
 
 #include "app/camera.h"
+#include "app/gaze.h"
 #include "app/models.h"
 #include "app/pool.h"
 #include "base/log.h"
@@ -26,9 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PEOPLE_US (2 * MONO_SECOND)  /* so often somebody looks although nothing is new ... */
-#define NOBODY_US (10 * MONO_SECOND) /* ... and where nobody is */
-#define VISIT_US  (MONO_SECOND / 2)  /* how late a dead camera's tracks may end */
+#define VISIT_US (MONO_SECOND / 2) /* how late a dead camera's tracks may end */
 
 struct lane {
     /* set at birth */
@@ -47,11 +46,9 @@ struct lane {
     int64_t time_us;        /* its time by the track clock */
     int64_t looked_us;      /* and when that was, by mono_us(); 0: never */
     int64_t wall_offset_us; /* wall time minus track clock */
-    int present;            /* tracks, whoever they may become */
-    bool calm;              /* the last look found everybody, and nothing is open */
-    int64_t look_us;        /* the time of the picture that was looked at last */
+    struct gaze gaze;
 
-    atomic_uint_fast64_t looks, held, faces;
+    atomic_uint_fast64_t looks, partial, held, faces;
     atomic_int people;
 };
 
@@ -88,7 +85,7 @@ struct pipeline {
     struct lane **lanes;
     struct worker closer; /* has no thread and no nets: ends what is open where no worker comes */
 
-    atomic_uint_fast64_t looks, held, faces, estimates;
+    atomic_uint_fast64_t looks, partial, held, faces, estimates;
     atomic_int_fast64_t detect_us, estimate_us;
 };
 
@@ -114,10 +111,10 @@ static unsigned estimates(const struct sightings *s)
 /* Who is left, and whether somebody was lost. */
 static void take_stock(struct lane *l, const struct sightings *s)
 {
-    l->present = 0;
+    l->gaze.present = 0;
     for (int i = 0; i < s->n; i++) {
-        l->present += s->list[i].state != TRACK_GONE;
-        l->calm &= s->list[i].state != TRACK_GONE;
+        l->gaze.present += s->list[i].state != TRACK_GONE;
+        l->gaze.calm &= s->list[i].state != TRACK_GONE;
     }
 }
 
@@ -222,28 +219,11 @@ static bool is_watched(const struct lane *l)
 static bool all_found(const struct sightings *s)
 {
     for (int i = 0; i < s->n; i++) {
-        if (s->list[i].state != TRACK_CONFIRMED || !s->list[i].found)
+        const struct sighting *one = &s->list[i];
+        if (one->state != TRACK_CONFIRMED || !(one->found || one->resting))
             return false;
     }
     return true;
-}
-
-/*
- * Is it enough to know that the picture shows nothing new? Not while it is open who is there: a
- * track that is not confirmed, a face that was not found last time, an estimate that is due. And
- * not for ever: a face may have turned to the camera so slowly that nothing seemed to change.
- */
-static bool may_hold(const struct lane *l, const struct frame *f)
-{
-    int64_t time_us = frame_time_us(f), passed_us = time_us - l->look_us;
-    if (l->conf->decode == DECODE_ALL || !l->calm || frame_still_us(f) > l->look_us)
-        return false;
-    if (passed_us < 0 || passed_us >= (l->present ? PEOPLE_US : NOBODY_US))
-        return false;
-    if (frame_width(f) != l->width || frame_height(f) != l->height)
-        return false;
-    return !emitter_due(l->emitter, time_us) &&
-           (l->pipeline->links.view.held_too || !is_watched(l));
 }
 
 static void picture_came(struct lane *l, const struct frame *f)
@@ -263,12 +243,36 @@ static void hold(struct lane *l, struct worker *w, const struct frame *f)
     conclude(l, w, NULL, l->time_us);
 }
 
-/* False: it cannot be looked at. */
-static bool look(struct lane *l, struct worker *w, const struct frame *f)
+/* What is found in these parts, NULL: in the whole picture; in how many parts it was looked for. */
+static int detect(struct lane *l, struct worker *w, const struct frame *f,
+        const struct regions *parts, int *ret_parts)
+{
+    int r = 1;
+    *ret_parts = 0;
+    if (parts)
+        r = detector_look(w->detector, f, &l->tiles, parts, w->found, &w->n_found);
+    if (parts && r == 0)
+        *ret_parts = parts->n;
+    return r == 1 ? detector_scan(w->detector, f, &l->tiles, w->found, &w->n_found) : r;
+}
+
+static void note_look(struct lane *l, int n, bool whole, int64_t since_us)
 {
     struct pipeline *p = l->pipeline;
-    int64_t time_us = frame_time_us(f);
-    l->calm = false;
+    atomic_fetch_add(&p->detect_us, mono_us() - since_us);
+    atomic_fetch_add(&p->looks, 1);
+    atomic_fetch_add(&p->partial, !whole);
+    atomic_fetch_add(&p->faces, (unsigned)n);
+    atomic_fetch_add(&l->looks, 1);
+    atomic_fetch_add(&l->partial, !whole);
+    atomic_fetch_add(&l->faces, (unsigned)n);
+}
+
+/* parts NULL: at all of it. False: it cannot be looked at. */
+static bool look(
+        struct lane *l, struct worker *w, const struct frame *f, const struct regions *parts)
+{
+    l->gaze.calm = false;
     bool other = l->width != frame_width(f) || l->height != frame_height(f);
     l->width = frame_width(f);
     l->height = frame_height(f);
@@ -277,28 +281,49 @@ static bool look(struct lane *l, struct worker *w, const struct frame *f)
     picture_came(l, f);
 
     int64_t begin = mono_us();
-    int n = 0;
-    int r = detector_scan(w->detector, f, &l->tiles, w->found, &n);
+    int n_parts;
+    int r = detect(l, w, f, parts, &n_parts);
     if (r < 0) { /* the picture counts as not looked at */
+        w->n_found = 0;
         if (log_due(&w->complained, begin))
             log_warn("vision", "camera '%s': a picture of %dx%d cannot be looked at: %s",
                     l->conf->name, l->width, l->height, err_name(r));
         return false;
     }
-    w->n_found = n;
-    n = wanted_faces(l, w->found, n);
-    atomic_fetch_add(&p->detect_us, mono_us() - begin);
-    atomic_fetch_add(&p->looks, 1);
-    atomic_fetch_add(&p->faces, (unsigned)n);
-    atomic_fetch_add(&l->looks, 1);
-    atomic_fetch_add(&l->faces, (unsigned)n);
+    int n = wanted_faces(l, w->found, w->n_found);
+    note_look(l, n, n_parts == 0, begin);
 
     tracker_view(l->tracker, l->width, l->height);
-    tracker_step(l->tracker, w->found, n, time_us, &w->sightings);
-    l->look_us = time_us;
-    l->calm = all_found(&w->sightings);
-    conclude(l, w, f, time_us);
+    if (n_parts) {
+        struct box boxes[REGIONS_MAX];
+        for (int i = 0; i < n_parts; i++)
+            boxes[i] = regions_box(parts, i);
+        tracker_step_in(l->tracker, boxes, n_parts, w->found, n, l->time_us, &w->sightings);
+    } else {
+        tracker_step(l->tracker, w->found, n, l->time_us, &w->sightings);
+    }
+    gaze_looked(&l->gaze, f, n_parts == 0);
+    l->gaze.calm = all_found(&w->sightings);
+    conclude(l, w, f, l->time_us);
     return true;
+}
+
+/* False: it could not be looked at, and there is nothing to show. */
+static bool take_in(struct lane *l, struct worker *w, const struct frame *f)
+{
+    const struct gaze_view view = {
+            .conf = l->conf,
+            .detector = l->pipeline->models.detector,
+            .tracker = l->tracker,
+            .emitter = l->emitter,
+            .watched = is_watched(l) && !l->pipeline->links.view.held_too,
+    };
+    struct regions parts;
+    switch (gaze_at(&l->gaze, &view, f, &parts)) {
+    case GAZE_HOLD: hold(l, w, f); return true;
+    case GAZE_PARTS: return look(l, w, f, &parts);
+    default: return look(l, w, f, NULL);
+    }
 }
 
 /* Hands the picture to whoever looks at this camera just now. */
@@ -327,22 +352,16 @@ static void visit(struct lane *l, struct worker *w)
 {
     struct frame *f = NULL;
     int mark = 0;
-    bool shown;
     switch (slot_take(l->slot, &f, &mark)) {
     case SLOT_FRAME:
-        shown = may_hold(l, f);
-        if (shown)
-            hold(l, w, f);
-        else
-            shown = look(l, w, f);
-        if (shown)
+        if (take_in(l, w, f))
             show(l, w, f);
         frame_unref(f);
         break;
     case SLOT_MARK:
         tracker_end(l->tracker, (enum end_reason)mark, &w->sightings);
         conclude(l, w, NULL, track_time(l));
-        l->calm = false;
+        l->gaze.calm = false;
         break;
     case SLOT_EMPTY:
         if (l->looked_us && !camera_is_file(l->camera)) {
@@ -353,7 +372,7 @@ static void visit(struct lane *l, struct worker *w)
         break;
     }
     count_people(l);
-    slot_need(l->slot, l->present > 0 || is_watched(l));
+    slot_need(l->slot, l->gaze.present > 0 || is_watched(l));
 }
 
 static void *worker_body(void *arg)
@@ -544,6 +563,7 @@ const struct beat *pipeline_beat(const struct pipeline *p, int worker)
 void pipeline_stats(const struct pipeline *p, struct pipeline_stats *ret)
 {
     ret->looks = atomic_load(&p->looks);
+    ret->partial = atomic_load(&p->partial);
     ret->held = atomic_load(&p->held);
     ret->faces = atomic_load(&p->faces);
     ret->estimates = atomic_load(&p->estimates);
@@ -554,6 +574,7 @@ void pipeline_stats(const struct pipeline *p, struct pipeline_stats *ret)
 void lane_stats(const struct lane *l, struct lane_stats *ret)
 {
     ret->looks = atomic_load(&l->looks);
+    ret->partial = atomic_load(&l->partial);
     ret->held = atomic_load(&l->held);
     ret->faces = atomic_load(&l->faces);
     ret->lost = slot_lost(l->slot);

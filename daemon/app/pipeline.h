@@ -69,6 +69,7 @@ const struct beat *pipeline_beat(const struct pipeline *p, int worker);
 
 struct pipeline_stats {
     uint64_t looks;     /* pictures that the detector saw */
+    uint64_t partial;   /* those of them in which it saw only what had changed */
     uint64_t held;      /* pictures that showed nothing new beside the last of these */
     uint64_t faces;     /* faces that it found */
     uint64_t estimates; /* pictures of faces that were classified */
@@ -78,7 +79,7 @@ struct pipeline_stats {
 void pipeline_stats(const struct pipeline *p, struct pipeline_stats *ret);
 
 struct lane_stats {
-    uint64_t looks, held, faces, lost;
+    uint64_t looks, partial, held, faces, lost;
     int people; /* in view now */
 };
 void lane_stats(const struct lane *l, struct lane_stats *ret);

@@ -62,6 +62,7 @@ static void add_details(json_t *j, const struct station *s, int64_t now)
     json_object_set_new(j, "wakes", json_integer((json_int_t)c->wakes));
     json_object_set_new(j, "sampled", json_integer((json_int_t)c->sampled));
     json_object_set_new(j, "looks", json_integer((json_int_t)s->stats.looks));
+    json_object_set_new(j, "partial", json_integer((json_int_t)s->stats.partial));
     json_object_set_new(j, "held", json_integer((json_int_t)s->stats.held));
     json_object_set_new(j, "faces", json_integer((json_int_t)s->stats.faces));
 }

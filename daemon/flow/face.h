@@ -97,6 +97,12 @@ struct traits {
     bool gender_measured; /* female_p may be called a probability */
 };
 
+/* Where somebody may be in the next picture. */
+struct expected {
+    struct box box; /* around all of that */
+    bool open;      /* it must be looked at: not yet a person, or not found last time */
+};
+
 /* A track's life: not yet believed, a person, no more. */
 enum track_state {
     TRACK_TENTATIVE,

@@ -1,10 +1,13 @@
 #include "flow/frame.h"
 
+#include "flow/change.h"
+
 #include <libavutil/frame.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct frame {
     atomic_uint refs;
@@ -12,6 +15,7 @@ struct frame {
     int64_t time_us, wall_us, still_us;
     int64_t bytes;
     AVFrame *picture;
+    struct change_map map; /* only as much of it as is known */
 };
 
 static atomic_int_fast64_t alive, alive_bytes;
@@ -33,6 +37,7 @@ struct frame *frame_new(struct AVFrame *picture, int64_t time_us, int64_t wall_u
     f->wall_us = wall_us;
     f->bytes = bytes;
     f->picture = own;
+    f->map.cols = f->map.rows = 0;
     atomic_fetch_add(&alive, 1);
     atomic_fetch_add(&alive_bytes, bytes);
     return f;
@@ -92,9 +97,19 @@ int64_t frame_wall_us(const struct frame *f)
     return f->wall_us;
 }
 
-void frame_note_still(struct frame *f, int64_t since_us)
+void frame_note_change(struct frame *f, int64_t still_us, const struct change_map *map)
 {
-    f->still_us = since_us;
+    size_t n = (size_t)map->cols * (size_t)map->rows;
+    f->still_us = still_us;
+    f->map.cols = map->cols;
+    f->map.rows = map->rows;
+    f->map.block = map->block;
+    memcpy(f->map.at_us, map->at_us, n * sizeof(map->at_us[0]));
+}
+
+const struct change_map *frame_changes(const struct frame *f)
+{
+    return &f->map;
 }
 
 int64_t frame_still_us(const struct frame *f)

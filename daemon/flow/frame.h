@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 struct AVFrame;
+struct change_map;
 
 /*
  * A decoded picture on its way from a camera to the detector: an AVFrame in the decoder's own
@@ -35,10 +36,12 @@ int64_t frame_wall_us(const struct frame *f);
 
 /*
  * Since which moment by the track clock nothing new is to be seen, this picture included; its own
- * time, as at birth: it is new. Noted by whoever made the frame, before others have it.
+ * time, as at birth: it is new. And where something changed when, which is copied; as at birth it
+ * is not known. Noted by whoever made the frame, before others have it.
  */
-void frame_note_still(struct frame *f, int64_t since_us);
+void frame_note_change(struct frame *f, int64_t still_us, const struct change_map *map);
 int64_t frame_still_us(const struct frame *f);
+const struct change_map *frame_changes(const struct frame *f); /* borrowed; never NULL */
 
 /* A picture's brightness as it lies in memory, for who only wants to know whether it changed. */
 struct luma {

@@ -35,6 +35,9 @@ static void lay_out(struct scene *s, const struct luma *l)
     s->cols = l->width / s->cell > 0 ? l->width / s->cell : 1;
     s->rows = l->height / s->cell > 0 ? l->height / s->cell : 1;
     s->begun = false;
+    s->map.cols = (s->cols + SCENE_BLOCK - 1) / SCENE_BLOCK;
+    s->map.rows = (s->rows + SCENE_BLOCK - 1) / SCENE_BLOCK;
+    s->map.block = s->cell * SCENE_BLOCK;
     memset(s->unrest, 0, sizeof(s->unrest));
     memset(s->clock, 0, sizeof(s->clock));
 }
@@ -138,6 +141,24 @@ static int compare(const struct scene *s, float drift, struct extent *ret)
     return changed;
 }
 
+static void note_all(struct scene *s, int64_t time_us)
+{
+    for (int i = 0; i < s->map.cols * s->map.rows; i++)
+        s->map.at_us[i] = time_us;
+}
+
+static void note_changed(struct scene *s, float drift, int64_t time_us)
+{
+    for (int r = 0; r < s->rows; r++) {
+        int64_t *row = &s->map.at_us[r / SCENE_BLOCK * s->map.cols];
+        for (int c = 0; c < s->cols; c++) {
+            int i = r * s->cols + c;
+            if (!s->clock[i] && fabsf(s->now[i] - s->mean[i] - drift) > limit_of(s, i))
+                row[c / SCENE_BLOCK] = time_us;
+        }
+    }
+}
+
 static void join_clock(struct scene *s, int row, int col)
 {
     for (int r = row - CLOCK_HIGH; r <= row + CLOCK_HIGH; r++) {
@@ -187,6 +208,7 @@ static void settle(struct scene *s, float drift, int64_t passed_us)
 static void begin_anew(struct scene *s, int64_t time_us)
 {
     memcpy(s->mean, s->now, sizeof(s->mean));
+    note_all(s, time_us);
     s->last_us = s->still_us = time_us;
     s->begun = true;
     for (int i = 0; i < s->cols * s->rows; i++)
@@ -199,6 +221,8 @@ void scene_look(struct scene *s, const struct luma *luma, int64_t time_us, bool 
     *ret = (struct scene_change){.all = true, .still_us = time_us};
     if (!luma) {
         s->begun = false;
+        s->map.cols = s->map.rows = 0;
+        s->width = s->height = 0;
         return;
     }
     if (s->width != luma->width || s->height != luma->height)
@@ -225,6 +249,8 @@ void scene_look(struct scene *s, const struct luma *luma, int64_t time_us, bool 
     if (ret->all) {
         begin_anew(s, time_us);
     } else {
+        if (!ret->still)
+            note_changed(s, drift, time_us);
         if (lonely)
             learn_clock(s, drift);
         learn_noise(s, drift); /* also where it moves: what flickers always is nothing new */

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "flow/change.h"
 #include "flow/frame.h"
 
 #include <stdbool.h>
@@ -22,6 +23,9 @@
  */
 #define SCENE_SIDE 128 /* cells across the longer side, at most */
 
+/* Cells of a block of the map along one side. */
+#define SCENE_BLOCK (SCENE_SIDE / CHANGE_SIDE)
+
 struct scene {
     int width, height; /* of the picture; 0: none seen yet */
     int cell;          /* pixels of a cell's side */
@@ -34,6 +38,7 @@ struct scene {
     float noise[SCENE_SIDE * SCENE_SIDE];  /* mean absolute deviation */
     float unrest[SCENE_SIDE * SCENE_SIDE]; /* share of the pictures in which it changed */
     bool clock[SCENE_SIDE * SCENE_SIDE];
+    struct change_map map; /* of the pictures looked at so far */
 };
 
 struct scene_change {

@@ -39,6 +39,7 @@ struct track {
     int missed;                /* pictures since the latest detection */
     bool found;                /* in this picture */
     bool resting;              /* found when somebody looked last, and nothing has changed since */
+    bool aside;                /* nobody looked there in this picture */
     bool outside;              /* the picture does not reach where it is expected */
 };
 
@@ -124,11 +125,31 @@ static int64_t advance(struct tracker *t, int64_t time_us)
     return passed;
 }
 
+static float seconds_of(int64_t us)
+{
+    return (float)((double)us / MONO_SECOND);
+}
+
+/* Nothing has changed where he was found last: there he is. */
+static void rest(struct tracker *t, struct track *k, int64_t passed_us)
+{
+    k->there_us = mono_plus(k->there_us, passed_us);
+    k->found = false;
+    k->resting = k->missed == 0;
+    if (k->resting)
+        k->last_us = t->now_us;
+    motion_rest(&k->motion);
+}
+
 static void predict(struct tracker *t, int64_t passed_us)
 {
-    float seconds = (float)((double)passed_us / MONO_SECOND);
+    float seconds = seconds_of(passed_us);
     for (int i = 0; i < t->n; i++) {
         struct track *k = &t->tracks[i];
+        if (k->aside) {
+            rest(t, k, passed_us);
+            continue;
+        }
         motion_predict(&k->motion, seconds);
         const struct point *at = &k->motion.at;
         k->outside = t->width > 0 && (at->x < 0 || at->y < 0 || at->x > (float)t->width ||
@@ -333,7 +354,7 @@ static void match(struct tracker *t, enum pass pass)
             t->row_face[rows++] = f;
     }
     for (int i = 0; i < t->n; i++) {
-        if (!t->tracks[i].found)
+        if (!t->tracks[i].found && !t->tracks[i].aside)
             t->col_track[cols++] = i;
     }
     for (int r = 0; r < rows; r++) {
@@ -363,7 +384,7 @@ static void miss(struct tracker *t, uint64_t within, struct sightings *ret)
 {
     for (int i = t->n - 1; i >= 0; i--) {
         struct track *k = &t->tracks[i];
-        if (k->found)
+        if (k->found || k->aside)
             continue;
         k->missed++;
         bool over =
@@ -408,13 +429,75 @@ static void confirm(struct tracker *t, uint64_t within)
     }
 }
 
-void tracker_step(
-        struct tracker *t, const struct face *faces, int n, int64_t time_us, struct sightings *ret)
+static struct box both(const struct box *a, const struct box *b)
+{
+    float right = fmaxf(a->x + a->w, b->x + b->w), bottom = fmaxf(a->y + a->h, b->y + b->h);
+    struct box all = {fminf(a->x, b->x), fminf(a->y, b->y), 0, 0};
+    all.w = right - all.x;
+    all.h = bottom - all.y;
+    return all;
+}
+
+/* Where a track may be after so long. */
+static struct box reach_of(const struct track *k, float seconds)
+{
+    struct motion then = k->motion;
+    struct box now = motion_box(&then);
+    motion_predict(&then, seconds);
+    struct box later = motion_box(&then);
+    return both(&now, &later);
+}
+
+/* Must somebody look? Also at who may be about to leave: once outside he changes nothing. */
+static bool is_open(const struct tracker *t, const struct track *k, const struct box *reach)
+{
+    bool leaves = t->width > 0 &&
+                  (reach->x < 0 || reach->y < 0 || reach->x + reach->w > (float)t->width ||
+                          reach->y + reach->h > (float)t->height);
+    return k->state != TRACK_CONFIRMED || k->missed > 0 || leaves;
+}
+
+int tracker_expect(const struct tracker *t, int64_t time_us, struct expected *ret)
+{
+    int64_t passed = mono_minus(time_us, t->now_us);
+    float seconds = seconds_of(passed > 0 ? passed : 0);
+    for (int i = 0; i < t->n; i++) {
+        ret[i].box = reach_of(&t->tracks[i], seconds);
+        ret[i].open = is_open(t, &t->tracks[i], &ret[i].box);
+    }
+    return t->n;
+}
+
+static bool lies_in(const struct box *b, const struct box *parts, int n)
+{
+    struct point at = box_centre(b);
+    for (int i = 0; i < n; i++) {
+        const struct box *p = &parts[i];
+        if (at.x >= p->x && at.x < p->x + p->w && at.y >= p->y && at.y < p->y + p->h)
+            return true;
+    }
+    return false;
+}
+
+/* Who is not looked at in this picture. parts NULL: everybody is. */
+static void set_aside(struct tracker *t, const struct box *parts, int n, int64_t passed_us)
+{
+    for (int i = 0; i < t->n; i++) {
+        struct track *k = &t->tracks[i];
+        struct box reach = reach_of(k, seconds_of(passed_us));
+        k->aside = parts && !is_open(t, k, &reach) && !lies_in(&reach, parts, n);
+    }
+}
+
+/* parts NULL: the whole picture. */
+static void step(struct tracker *t, const struct box *parts, int n_parts, const struct face *faces,
+        int n, int64_t time_us, struct sightings *ret)
 {
     ret->n = 0;
     int64_t passed = advance(t, time_us);
     check_camera(t, ret);
     picture(t);
+    set_aside(t, parts, n_parts, passed);
     remember_look(t);
     predict(t, passed);
     take_faces(t, faces, n);
@@ -427,6 +510,20 @@ void tracker_step(
     begin(t, SIGHTINGS_MAX - ret->n);
     confirm(t, within);
     give_all(t, ret);
+    for (int i = 0; i < t->n; i++)
+        t->tracks[i].aside = false;
+}
+
+void tracker_step(
+        struct tracker *t, const struct face *faces, int n, int64_t time_us, struct sightings *ret)
+{
+    step(t, NULL, 0, faces, n, time_us, ret);
+}
+
+void tracker_step_in(struct tracker *t, const struct box *parts, int n_parts,
+        const struct face *faces, int n, int64_t time_us, struct sightings *ret)
+{
+    step(t, parts, n_parts, faces, n, time_us, ret);
 }
 
 void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret)
@@ -435,15 +532,8 @@ void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret)
     int64_t passed = advance(t, time_us);
     check_camera(t, ret);
     picture(t);
-    for (int i = 0; i < t->n; i++) {
-        struct track *k = &t->tracks[i];
-        k->there_us = mono_plus(k->there_us, passed);
-        k->found = false;
-        k->resting = k->missed == 0;
-        if (k->resting)
-            k->last_us = t->now_us;
-        motion_rest(&k->motion);
-    }
+    for (int i = 0; i < t->n; i++)
+        rest(t, &t->tracks[i], passed);
     give_all(t, ret);
 }
 

@@ -42,6 +42,20 @@ void tracker_view(struct tracker *t, int width, int height);
 void tracker_step(
         struct tracker *t, const struct face *faces, int n, int64_t time_us, struct sightings *ret);
 
+/*
+ * Where its people may be at time_us, between where they were and where they go; how many, at most
+ * SIGHTINGS_MAX. Nothing changes.
+ */
+int tracker_expect(const struct tracker *t, int64_t time_us, struct expected *ret);
+
+/*
+ * Only parts of a picture were looked at, because the rest shows nothing new; faces are from there.
+ * A person who was found last time and whose expected box has its centre in none of them stays
+ * where he is, and is there as if he had been found.
+ */
+void tracker_step_in(struct tracker *t, const struct box *parts, int n_parts,
+        const struct face *faces, int n, int64_t time_us, struct sightings *ret);
+
 /* A picture came and shows nothing new, so nobody looked: all tracks stay where they are,
  * and who was found last time is there as if he had been found. */
 void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret);

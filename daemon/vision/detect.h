@@ -9,6 +9,7 @@ struct scaler;
 struct detect_part {
     int x, y, w, h;
     float scale;
+    bool any_size; /* the next one has another; else many will have this one */
 };
 
 /*

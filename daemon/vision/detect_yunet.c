@@ -12,9 +12,10 @@
 /*
  * Changing a net's input size makes OpenCV allocate all its layers anew: pictures of three sizes
  * in turn took twice the time with one net. Cameras of a few sizes share a worker, so there is a
- * net for each of the latest sizes.
+ * net for each of the latest sizes; and one for the regions, which are smaller and of any size.
  */
-#define NETS 4
+#define NETS       4
+#define NET_REGION 0
 
 struct yunet {
     char *weights;
@@ -72,10 +73,12 @@ static void *yunet_open(const struct card *card, struct err *e)
     return y;
 }
 
-static struct dnn *net_for(struct yunet *y, struct yunet_size size)
+static struct dnn *net_for(struct yunet *y, struct yunet_size size, bool any_size)
 {
-    int oldest = 0;
-    for (int i = 0; i < NETS; i++) {
+    if (any_size)
+        return y->net[NET_REGION].dnn;
+    int oldest = NET_REGION + 1;
+    for (int i = oldest; i < NETS; i++) {
         if (y->net[i].size.w == size.w && y->net[i].size.h == size.h) {
             oldest = i;
             break;
@@ -153,7 +156,8 @@ static int yunet_run(void *engine, struct scaler *s, const struct frame *f,
     struct dnn_prep prep = y->prep;
     prep.width = size.w;
     prep.height = size.h;
-    rc = dnn_run(net_for(y, size), y->bgr, size.w, size.h, &prep, outputs, OUTPUTS, out, e);
+    struct dnn *net = net_for(y, size, part && part->any_size);
+    rc = dnn_run(net, y->bgr, size.w, size.h, &prep, outputs, OUTPUTS, out, e);
     struct yunet_map maps[YUNET_MAPS];
     if (rc == 0)
         rc = take_maps(out, size, maps, e);

@@ -6,6 +6,7 @@
 #include "vision/card.h"
 #include "vision/detect.h"
 #include "vision/nms.h"
+#include "vision/regions.h"
 #include "vision/tiles.h"
 
 #include <errno.h>
@@ -92,7 +93,7 @@ int detector_run(
 
 static int make_room(struct detector *d)
 {
-    size_t most = (size_t)(1 + TILES_MAX) * FACES_MAX;
+    size_t most = (size_t)(REGIONS_MAX + TILES_MAX) * FACES_MAX;
     if (!d->whole)
         d->whole = malloc(most * sizeof(*d->whole));
     if (!d->cut)
@@ -101,10 +102,10 @@ static int make_room(struct detector *d)
 }
 
 /* Adds its faces to those that are whole, or to those that may go on beyond its edge. */
-static int look_at_tile(struct detector *d, const struct frame *f, const struct tiles *tiles,
-        const struct tile *t, int *n, int *n_cut)
+static int look_at_part(struct detector *d, const struct frame *f, const struct tile *t,
+        float scale, bool any_size, int *n, int *n_cut)
 {
-    struct detect_part part = {t->x, t->y, t->w, t->h, tiles->scale};
+    struct detect_part part = {t->x, t->y, t->w, t->h, scale, any_size};
     struct face *found;
     int k;
     int rc = d->kind->run(d->engine, d->scaler, f, &part, &found, &k, NULL);
@@ -112,7 +113,7 @@ static int look_at_tile(struct detector *d, const struct frame *f, const struct 
         return rc;
     k = nms(found, k, d->overlap, FACES_MAX);
     for (int i = 0; i < k; i++) {
-        if (tiles_cut(tiles, t, frame_width(f), frame_height(f), &found[i].box))
+        if (tile_cuts(t, scale, frame_width(f), frame_height(f), &found[i].box))
             d->cut[(*n_cut)++] = found[i];
         else
             d->whole[(*n)++] = found[i];
@@ -130,12 +131,37 @@ int detector_scan(struct detector *d, const struct frame *f, const struct tiles 
     if (rc == 0)
         rc = detector_run(d, f, d->whole, &n);
     for (int i = 0; rc == 0 && i < tiles->n; i++)
-        rc = look_at_tile(d, f, tiles, &tiles->list[i], &n, &n_cut);
+        rc = look_at_part(d, f, &tiles->list[i], tiles->scale, false, &n, &n_cut);
     if (rc < 0)
         return rc;
     n = nms(d->whole, n, d->overlap, FACES_MAX);
     n = nms_cut(d->whole, n, d->cut, n_cut, FACES_MAX);
     memcpy(faces, d->whole, (size_t)n * sizeof(*faces));
     *ret_n = n;
+    return 0;
+}
+
+int detector_look(struct detector *d, const struct frame *f, const struct tiles *tiles,
+        const struct regions *regions, struct face faces[FACES_MAX], int *ret_n)
+{
+    int n = 0, n_cut = 0;
+    int rc = make_room(d);
+    for (int i = 0; rc == 0 && i < regions->n; i++)
+        rc = look_at_part(d, f, &regions->list[i], regions->scale, true, &n, &n_cut);
+    if (rc == 0 && n_cut > 0)
+        return 1;
+    for (int i = 0; rc == 0 && i < tiles->n; i++) {
+        if (regions_touch(regions, &tiles->list[i]))
+            rc = look_at_part(d, f, &tiles->list[i], tiles->scale, false, &n, &n_cut);
+    }
+    if (rc < 0)
+        return rc;
+    n = nms(d->whole, n, d->overlap, FACES_MAX);
+    n = nms_cut(d->whole, n, d->cut, n_cut, FACES_MAX);
+    *ret_n = 0;
+    for (int i = 0; i < n; i++) {
+        if (regions_hold(regions, &d->whole[i].box))
+            faces[(*ret_n)++] = d->whole[i];
+    }
     return 0;
 }

@@ -5,6 +5,7 @@
 
 struct card;
 struct frame;
+struct regions;
 struct tiles;
 
 /*
@@ -31,3 +32,11 @@ int detector_run(
  * the detector's card. */
 int detector_scan(struct detector *d, const struct frame *f, const struct tiles *tiles,
         struct face faces[FACES_MAX], int *ret_n);
+
+/*
+ * The same, but looks only at these regions and at the tiles that they touch, and gives only faces
+ * whose centre is in a region. 1: a face may go on beyond a region's edge, so nothing is given and
+ * the whole picture is to be looked at. Where there are regions the card has a min_width.
+ */
+int detector_look(struct detector *d, const struct frame *f, const struct tiles *tiles,
+        const struct regions *regions, struct face faces[FACES_MAX], int *ret_n);

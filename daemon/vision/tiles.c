@@ -99,10 +99,9 @@ void tiles_plan(const struct tiles_wish *w, struct tiles *ret)
         scale *= COARSER;
 }
 
-bool tiles_cut(
-        const struct tiles *t, const struct tile *tile, int width, int height, const struct box *b)
+bool tile_cuts(const struct tile *tile, float scale, int width, int height, const struct box *b)
 {
-    float near = NEAR_EDGE / t->scale;
+    float near = NEAR_EDGE / scale;
     int right = tile->x + tile->w, bottom = tile->y + tile->h;
     return (tile->x > 0 && b->x < (float)tile->x + near) ||
            (tile->y > 0 && b->y < (float)tile->y + near) ||

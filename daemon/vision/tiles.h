@@ -43,6 +43,6 @@ struct tiles_wish {
  */
 void tiles_plan(const struct tiles_wish *wish, struct tiles *ret);
 
-/* Does the box reach the tile's edge where the picture goes on? Then it may be half a face. */
-bool tiles_cut(
-        const struct tiles *t, const struct tile *tile, int width, int height, const struct box *b);
+/* Does the box, found at this scale, reach the tile's edge where the picture goes on? Then it may
+ * be half a face. */
+bool tile_cuts(const struct tile *tile, float scale, int width, int height, const struct box *b);

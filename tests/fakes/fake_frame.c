@@ -1,6 +1,7 @@
 #include "fake_frame.h"
 
 #include "base/mem.h"
+#include "flow/change.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -14,6 +15,7 @@ struct frame {
     int lane, number;
     int n;
     struct face faces[FAKE_FRAME_FACES];
+    struct change_map map;
 };
 
 static atomic_int alive;
@@ -99,9 +101,15 @@ int64_t frame_wall_us(const struct frame *f)
     return f->time_us + FAKE_FRAME_WALL_US;
 }
 
-void frame_note_still(struct frame *f, int64_t since_us)
+void frame_note_change(struct frame *f, int64_t still_us, const struct change_map *map)
 {
-    f->still_us = since_us;
+    f->still_us = still_us;
+    f->map = *map;
+}
+
+const struct change_map *frame_changes(const struct frame *f)
+{
+    return &f->map;
 }
 
 int64_t frame_still_us(const struct frame *f)

@@ -5,6 +5,7 @@
 #include "vision/attrs.h"
 #include "vision/card.h"
 #include "vision/detector.h"
+#include "vision/regions.h"
 #include "vision/tiles.h"
 
 #include <errno.h>
@@ -38,7 +39,8 @@ struct card *card_load(const char *dir, const char *name, struct err *e)
     }
     struct card *c = mem_new(1, sizeof(*c));
     (void)snprintf(c->name, sizeof(c->name), "%s", name);
-    c->input.max_side = 128; /* a quarter of what a fake frame has across, and more */
+    /* 128: a quarter of what a fake frame has across, and more */
+    c->input.max_side = fake_vision.max_side ? fake_vision.max_side : 128;
     c->min_width = 16;
     atomic_fetch_add(&fake_vision.open, 1);
     return c;
@@ -126,6 +128,25 @@ int detector_scan(struct detector *d, const struct frame *f, const struct tiles 
 {
     fake_vision_tiles = tiles->n;
     return detector_run(d, f, faces, ret_n);
+}
+
+int detector_look(struct detector *d, const struct frame *f, const struct tiles *tiles,
+        const struct regions *regions, struct face faces[FACES_MAX], int *ret_n)
+{
+    struct face all[FACES_MAX];
+    int n;
+    if (fake_vision.cut)
+        return 1;
+    int rc = detector_scan(d, f, tiles, all, &n);
+    if (rc < 0)
+        return rc;
+    atomic_fetch_add(&fake_vision.partial, 1);
+    *ret_n = 0;
+    for (int i = 0; i < n; i++) {
+        if (regions_hold(regions, &all[i].box))
+            faces[(*ret_n)++] = all[i];
+    }
+    return 0;
 }
 
 struct attrs *attrs_open(const struct card *card, struct err *e)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 struct frame;
 
@@ -15,10 +16,13 @@ struct fake_vision {
     void (*looking)(void *arg, const struct frame *f);
     void *arg;
     const char *missing; /* the card of this name cannot be loaded */
+    int max_side;        /* of the net's input; 0: 128 */
+    bool cut;            /* in parts of a picture a face is always cut by an edge */
     int nets_max;        /* so many nets can be opened, and no more; 0: any number */
 
     atomic_int blind;     /* the next so many pictures cannot be looked at */
     atomic_int open;      /* nets and cards that are open */
+    atomic_int partial;   /* looks at parts of a picture that gave something */
     atomic_int crowds;    /* times that two threads were in one net; must stay 0 */
     atomic_int estimates; /* faces looked at */
 };

@@ -1,8 +1,9 @@
-/* needs: vision/detector vision/detect_yunet vision/detect_ssd vision/yunet vision/ssd vision/nms vision/tiles vision/card vision/fields vision/dnn_opencv flow/scale flow/frame base/err base/mem base/sha256 flow/box */
+/* needs: vision/detector vision/detect_yunet vision/detect_ssd vision/yunet vision/ssd vision/nms vision/regions vision/tiles vision/card vision/fields vision/dnn_opencv flow/scale flow/frame base/err base/mem base/sha256 flow/box */
 #include "base/err.h"
 #include "flow/frame.h"
 #include "vision/card.h"
 #include "vision/detector.h"
+#include "vision/regions.h"
 #include "vision/tiles.h"
 
 #include <libavutil/frame.h>
@@ -128,6 +129,33 @@ static void tiles_are_looked_at(void **state)
     card_free(c);
 }
 
+/* Regions of any shape, with tiles and without, hold what is found; a grey wall holds nobody. */
+static void regions_are_looked_at(void **state)
+{
+    (void)state;
+    struct card *c;
+    struct detector *d = open_named("yunet", &c);
+    struct regions regions = {.n = 3,
+            .list = {{0, 0, 96, 96}, {320, 216, 777, 400}, {1600, 900, 320, 180}},
+            .scale = 1 / 3.0f};
+    for (int i = 0; i < 4; i++) {
+        struct tiles_wish wish = {1920, 1080, c->input.max_side, c->min_width, 16, {0, 0, 1, 1}};
+        struct tiles tiles = {.n = 0};
+        if (i / 2)
+            tiles_plan(&wish, &tiles);
+        struct frame *f = yuv(1920, 1080, i % 2 ? 7 : 0);
+        struct face faces[FACES_MAX];
+        int n = -1, r = detector_look(d, f, &tiles, &regions, faces, &n);
+        assert_in_range(r, 0, i % 2);
+        assert_true(r == 1 || (n >= 0 && n <= (i % 2 ? FACES_MAX : 0)));
+        for (int k = 0; r == 0 && k < n; k++)
+            assert_true(regions_hold(&regions, &faces[k].box));
+        frame_unref(f);
+    }
+    detector_close(d);
+    card_free(c);
+}
+
 static void a_wrong_card_is_refused(void **state)
 {
     (void)state;
@@ -155,6 +183,7 @@ int main(void)
             cmocka_unit_test(yunet_looks_at_any_size),
             cmocka_unit_test(ssd_looks_at_any_size),
             cmocka_unit_test(tiles_are_looked_at),
+            cmocka_unit_test(regions_are_looked_at),
             cmocka_unit_test(a_wrong_card_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* needs: app/pipeline app/models app/pool track/tracker track/assign track/motion track/places flow/box flow/polygon vision/tiles vision/yunet emit/emitter emit/votes flow/slot flow/queue flow/event flow/face flow/age base/err base/log base/mem base/mono base/redact base/stop base/thread base/url base/uuid base/when fake:vision fake:frame fake:camera fake:bus fake:album */
+/* needs: app/pipeline app/models app/pool track/tracker track/assign track/motion track/places flow/box flow/polygon app/gaze vision/regions vision/tiles vision/yunet emit/emitter emit/votes flow/slot flow/queue flow/event flow/face flow/age base/err base/log base/mem base/mono base/redact base/stop base/thread base/url base/uuid base/when fake:vision fake:frame fake:camera fake:bus fake:album */
 #include "app/pipeline.h"
 
 #include "../fakes/fake_bus.h"
@@ -10,6 +10,7 @@
 #include "base/stop.h"
 #include "base/thread.h"
 #include "bus/bus.h"
+#include "flow/change.h"
 #include "flow/queue.h"
 #include "flow/slot.h"
 
@@ -187,7 +188,7 @@ static void feed_still(struct rig *r, int lane, int64_t since_us, int people, in
         int number = ++r->fed[lane];
         struct frame *f = fake_frame_new(number * PICTURE_US, &face, people);
         fake_frame_mark(f, lane, number);
-        frame_note_still(f, since_us);
+        frame_note_change(f, since_us, &(struct change_map){.cols = 0});
         slot_put_wait(lane_slot(r->lanes[lane]), f, -1);
     }
 }
@@ -827,6 +828,55 @@ static void a_full_look_now_and_then(void **state)
     end(&r);
 }
 
+/* One who walks, with changes where he is; and one who stands far from there. */
+static void feed_walker(struct rig *r, int lane, int pictures)
+{
+    struct change_map map = {.cols = 32, .rows = 24, .block = 20};
+    for (int i = 0; i < map.cols * map.rows; i++)
+        map.at_us[i] = 0;
+    for (int i = 0; i < pictures; i++) {
+        int number = ++r->fed[lane];
+        float x = 60 + (float)(i % 40);
+        struct face faces[] = {face_at(x, 60, 60), face_at(500, 300, 60)};
+        struct frame *f = fake_frame_new(number * PICTURE_US, faces, 2);
+        for (int col = (int)x / 20; col <= ((int)x + 60) / 20; col++) {
+            for (int row = 3; row < 6; row++)
+                map.at_us[row * map.cols + col] = number * PICTURE_US;
+        }
+        fake_frame_mark(f, lane, number);
+        frame_note_change(f, number * PICTURE_US, &map);
+        slot_put_wait(lane_slot(r->lanes[lane]), f, -1);
+    }
+}
+
+/* Where something moves is looked at, and who stands elsewhere stays; a face that a part's edge may
+ * have cut makes it a look at the whole picture. */
+static void parts_are_looked_at(void **state)
+{
+    (void)state;
+    for (int cut = 0; cut <= 1; cut++) {
+        struct rig r;
+        configure(&r);
+        fake_vision.max_side = 640;
+        fake_vision.cut = cut;
+        begin(&r);
+        feed_walker(&r, 0, 300);
+        stop(&r);
+        learn_all(&r);
+        struct lane_stats s;
+        lane_stats(r.lanes[0], &s);
+        assert_int_equal(s.looks, 300);
+        if (cut)
+            assert_int_equal(s.partial, 0);
+        else
+            assert_in_range(s.partial, 200, 280);
+        assert_int_equal(r.n_seen, 2);
+        for (int i = 0; i < 2; i++)
+            assert_true(r.seen[i].last.end_us - r.seen[i].last.start_us == 299 * PICTURE_US);
+        end(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -840,6 +890,7 @@ int main(void)
             cmocka_unit_test(offline_counts_nobody),
             cmocka_unit_test(who_stands_still_is_held),
             cmocka_unit_test(nothing_is_held_while_it_is_open),
+            cmocka_unit_test(parts_are_looked_at),
             cmocka_unit_test(a_full_look_now_and_then),
             cmocka_unit_test(a_dead_camera_loses_its_people),
             cmocka_unit_test(a_picture_that_cannot_be_looked_at),

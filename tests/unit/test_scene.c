@@ -252,6 +252,38 @@ static void any_kind_of_picture(void **state)
     assert_true(c.still);
 }
 
+/* When each place changed last; what was missed of the pictures in between is in it too. */
+static void the_map_says_where_and_when(void **state)
+{
+    (void)state;
+    const int side = W / CHANGE_SIDE;
+    int64_t now = settle(20, 2);
+    assert_int_equal(scene.map.block, side);
+    assert_int_equal(scene.map.cols, CHANGE_SIDE);
+    assert_int_equal(scene.map.rows, H / side);
+    for (int i = 0; i < scene.map.cols * scene.map.rows; i++)
+        assert_true(scene.map.at_us[i] == 0);
+    int64_t came_us[] = {now, now + PICTURE};
+    for (int i = 0; i < 3; i++, now += PICTURE) { /* one comes, then a second one, then nothing */
+        room(100, 2);
+        box(100, 100, 40, 40, 250);
+        if (i > 0)
+            box(400, 200, 60, 60, 5);
+        look(now);
+    }
+    for (int r = 0; r < scene.map.rows; r++) {
+        for (int c = 0; c < scene.map.cols; c++) {
+            bool first = c >= 5 && c < 7 && r >= 5 && r < 7;
+            bool second = c >= 20 && c < 23 && r >= 10 && r < 13;
+            assert_true(scene.map.at_us[r * scene.map.cols + c] == (first           ? came_us[0]
+                                                                           : second ? came_us[1]
+                                                                                    : 0));
+        }
+    }
+    scene_look(&scene, NULL, now, false, &(struct scene_change){.still = false});
+    assert_int_equal(scene.map.cols, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +295,7 @@ int main(void)
             cmocka_unit_test(what_always_flickers_becomes_normal),
             cmocka_unit_test(a_clock_is_nothing_new),
             cmocka_unit_test(a_road_is_no_clock),
+            cmocka_unit_test(the_map_says_where_and_when),
             cmocka_unit_test(any_kind_of_picture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

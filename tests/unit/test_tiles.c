@@ -113,7 +113,7 @@ static void a_face_that_the_whole_misses_lies_wholly_in_one(void **state)
             for (int i = 0; i < t.n; i++) {
                 in += in_tile(&w, &t.list[i], &b);
                 whole += in_tile(&w, &t.list[i], &b) &&
-                         !tiles_cut(&t, &t.list[i], w.width, w.height, &b);
+                         !tile_cuts(&t.list[i], t.scale, w.width, w.height, &b);
             }
             assert_true(in > 0 && whole > 0);
         }
@@ -181,11 +181,11 @@ static void a_box_at_an_inner_edge_is_cut(void **state)
     struct tiles t = {.n = 1, .scale = 0.5f};
     struct tile first = {0, 0, 100, 100}, last = {96, 100, 104, 100};
     struct box inside = {20, 20, 30, 40}, corner = {-4, -4, 30, 40}, right = {75, 20, 22, 40};
-    assert_false(tiles_cut(&t, &first, 200, 200, &inside));
-    assert_false(tiles_cut(&t, &first, 200, 200, &corner)); /* the picture's own edge */
-    assert_true(tiles_cut(&t, &first, 200, 200, &right));
-    assert_true(tiles_cut(&t, &last, 200, 200, &(struct box){150, 98, 20, 30}));
-    assert_false(tiles_cut(&t, &last, 200, 200, &(struct box){150, 170, 60, 40}));
+    assert_false(tile_cuts(&first, t.scale, 200, 200, &inside));
+    assert_false(tile_cuts(&first, t.scale, 200, 200, &corner)); /* the picture's own edge */
+    assert_true(tile_cuts(&first, t.scale, 200, 200, &right));
+    assert_true(tile_cuts(&last, t.scale, 200, 200, &(struct box){150, 98, 20, 30}));
+    assert_false(tile_cuts(&last, t.scale, 200, 200, &(struct box){150, 170, 60, 40}));
 }
 
 static struct face face(float x, float y, float w, float h, float score)

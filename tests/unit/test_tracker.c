@@ -522,6 +522,68 @@ static void who_stands_still_stays(void **state)
     tracker_free(t);
 }
 
+static void step_in(
+        struct tracker *t, int64_t ms, float x, float w, const struct face *faces, int n)
+{
+    struct box part = {x, 0, w, 1000};
+    tracker_step_in(t, &part, 1, faces, n, ms * 1000, &all);
+}
+
+/* Who is not in the parts that were looked at rests; who is must be found there. */
+static void only_those_in_the_parts_are_looked_for(void **state)
+{
+    (void)state;
+    int64_t ms;
+    struct tracker *t = with_one_person(&ms);
+    tracker_view(t, 1000, 1000);
+    struct face moving = at(600, SURE);
+    for (int i = 0; i < 50; i++) {
+        ms += 200;
+        moving.box.x = 600 + (float)i;
+        step_in(t, ms, 500, 300, &moving, 1);
+        assert_int_equal(all.n, 2);
+        assert_true(all.list[0].track == 1 && !all.list[0].found && all.list[0].resting);
+        assert_true(all.list[0].last_us == ms * 1000 && all.list[1].found);
+    }
+    assert_int_equal(all.list[1].state, TRACK_CONFIRMED);
+    int ends = 0;
+    for (int i = 0; i < 25; i++) { /* who stood is not found where somebody looks */
+        ms += 200;
+        step_in(t, ms, 0, 400, NULL, 0);
+        assert_true(all.list[0].track == 1 ? !all.list[0].resting : i >= 15);
+        for (int k = 0; k < all.n; k++)
+            ends += all.list[k].track == 1 && all.list[k].state == TRACK_GONE;
+    }
+    assert_int_equal(ends, 1);
+    assert_true(all.n == 1 && all.list[0].track == 2 && all.list[0].resting);
+    tracker_free(t);
+}
+
+/* Who is about to leave through an edge is looked for everywhere, else he would never be gone. */
+static void who_leaves_does_not_rest(void **state)
+{
+    (void)state;
+    int64_t ms;
+    struct tracker *t = with_one_person(&ms);
+    tracker_view(t, 1000, 1000);
+    for (float x = 100; x > -40; x -= 15) {
+        struct face f = at(x, SURE);
+        ms += 200;
+        step(t, ms, &f, 1);
+    }
+    struct expected where[SIGHTINGS_MAX];
+    assert_int_equal(tracker_expect(t, (ms + 200) * 1000, where), 1);
+    assert_true(where[0].open);
+    bool gone = false;
+    for (int i = 0; i < 25 && !gone; i++) {
+        ms += 200;
+        step_in(t, ms, 500, 300, NULL, 0);
+        gone = only()->state == TRACK_GONE;
+    }
+    assert_true(gone);
+    tracker_free(t);
+}
+
 static void the_end_ends_all(void **state)
 {
     (void)state;
@@ -625,8 +687,10 @@ static void whatever_comes_tracks_live_once(void **state)
         for (int i = 0; i < n; i++)
             faces[i] = (struct face){.box = {wild(), wild(), wild() / 8, wild() / 8},
                     .score = draw() < 0.01f ? NAN : draw()};
-        if (what < 0.9f)
+        if (what < 0.6f)
             tracker_step(t, faces, n, now, &all);
+        else if (what < 0.9f)
+            step_in(t, now / 1000, wild(), fabsf(wild()), faces, n);
         else if (what < 0.95f)
             tracker_hold(t, now, &all);
         else if (what < 0.995f)
@@ -677,6 +741,8 @@ int main(void)
             cmocka_unit_test(a_dead_camera_ends_its_people),
             cmocka_unit_test(a_camera_of_few_pictures_is_not_dead),
             cmocka_unit_test(who_stands_still_stays),
+            cmocka_unit_test(only_those_in_the_parts_are_looked_for),
+            cmocka_unit_test(who_leaves_does_not_rest),
             cmocka_unit_test(the_end_ends_all),
             cmocka_unit_test(two_boxes_on_one_face_are_one),
             cmocka_unit_test(a_step_of_the_clock_breaks_nothing),
