@@ -11,7 +11,7 @@ struct frame;
  * and says how good each face's picture is.
  *
  * Only the pixels around the face are converted, at full resolution. One per worker thread, not
- * locked; all are opened from one thread. Opening checks the files against the card and runs the
+ * locked. Opening checks the files against the card and runs the
  * nets once.
  */
 struct attrs;

@@ -13,9 +13,11 @@
  * Changing a net's input size makes OpenCV allocate all its layers anew: pictures of three sizes
  * in turn took twice the time with one net. Cameras of a few sizes share a worker, so there is a
  * net for each of the latest sizes; and one for the regions, which are smaller and of any size.
+ * A net is opened when it is needed first, for each takes 3 MB and its input's layers.
  */
 #define NETS       4
-#define NET_REGION 0
+#define NET_FIRST  0 /* of whole pictures and tiles */
+#define NET_REGION (NETS - 1)
 
 struct yunet {
     char *weights;
@@ -63,32 +65,39 @@ static void *yunet_open(const struct card *card, struct err *e)
     y->prep.scale = card->input.scale;
     y->prep.swap_rb = card->input.swap_rb;
     memcpy(y->prep.mean, card->input.mean, sizeof(y->prep.mean));
-    for (int i = 0; i < NETS; i++) { /* now, because only now is there one thread */
-        y->net[i].dnn = dnn_open(weights, NULL, e);
-        if (!y->net[i].dnn) {
-            yunet_close(y);
-            return NULL;
-        }
+    y->net[NET_FIRST].dnn = dnn_open(weights, NULL, e);
+    if (!y->net[NET_FIRST].dnn) {
+        yunet_close(y);
+        return NULL;
     }
     return y;
 }
 
-static struct dnn *net_for(struct yunet *y, struct yunet_size size, bool any_size)
+static int place_for(const struct yunet *y, struct yunet_size size, bool any_size)
 {
+    int oldest = NET_FIRST;
     if (any_size)
-        return y->net[NET_REGION].dnn;
-    int oldest = NET_REGION + 1;
-    for (int i = oldest; i < NETS; i++) {
-        if (y->net[i].size.w == size.w && y->net[i].size.h == size.h) {
-            oldest = i;
-            break;
-        }
+        return NET_REGION;
+    for (int i = NET_FIRST; i < NET_REGION; i++) {
+        if (y->net[i].size.w == size.w && y->net[i].size.h == size.h)
+            return i;
         if (y->net[i].used < y->net[oldest].used)
             oldest = i;
     }
-    y->net[oldest].size = size;
-    y->net[oldest].used = ++y->uses;
-    return y->net[oldest].dnn;
+    return oldest;
+}
+
+/* Where no more can be opened, the first one changes its size again and again: slow, and right. */
+static struct dnn *net_for(struct yunet *y, struct yunet_size size, bool any_size)
+{
+    int i = place_for(y, size, any_size);
+    if (!y->net[i].dnn)
+        y->net[i].dnn = dnn_open(y->weights, NULL, NULL);
+    if (!y->net[i].dnn)
+        i = NET_FIRST;
+    y->net[i].size = size;
+    y->net[i].used = ++y->uses;
+    return y->net[i].dnn;
 }
 
 static int make_room(struct yunet *y, struct yunet_size size)

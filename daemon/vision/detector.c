@@ -23,11 +23,12 @@ struct detector {
 
 static const struct detect_engine *const engines[] = {&detect_yunet, &detect_ssd};
 
-/* A blank picture: the first run of a net allocates, and shows whether it has its outputs. */
+/* A blank picture of the usual shape: the first run of a net allocates, and shows whether it has
+ * its outputs. */
 static int warm(struct detector *d, struct err *e)
 {
-    static const uint8_t blank[320 * 192 * 3];
-    struct frame *f = frame_from_bgr(blank, 320, 192);
+    static const uint8_t blank[640 * 360 * 3];
+    struct frame *f = frame_from_bgr(blank, 640, 360);
     if (!f)
         return err_set(e, -ENOMEM, "not enough memory for a picture");
     struct face *faces;

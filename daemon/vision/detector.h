@@ -12,8 +12,8 @@ struct tiles;
  * Finds the faces in a picture, with the engine that the model card names.
  *
  * The detector scales the picture itself, straight from the decoder's format, so that a frame that
- * is dropped before it comes here has cost nothing. One per worker thread, not locked; all are
- * opened from one thread. Opening checks the model's file against its card and runs the net once.
+ * is dropped before it comes here has cost nothing. One per worker thread, not locked. Opening
+ * checks the model's file against its card and runs the net once.
  */
 struct detector;
 

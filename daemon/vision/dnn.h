@@ -17,8 +17,8 @@ extern "C" {
  * negative errno, and OpenCV itself prints nothing. OpenCV works in one thread; workers are many
  * instead.
  *
- * Threads: a net belongs to one thread at a time and is never shared. All dnn_open() calls come
- * from one thread, because the Caffe importer has crashed when run in two.
+ * Threads: a net belongs to one thread at a time and is never shared. dnn_open() lets in one at a
+ * time, because the Caffe importer has crashed when run in two threads.
  */
 struct dnn;
 

@@ -130,8 +130,10 @@ int take_output(
 
 struct dnn *dnn_open(const char *weights, const char *graph, struct err *e)
 {
+    static std::mutex importing;
     struct dnn *d = nullptr;
     int rc = guard(e, name_of(weights), [&] {
+        std::lock_guard<std::mutex> one_at_a_time(importing);
         quiet_and_single_threaded();
         d = new dnn;
         d->file = name_of(weights);
