@@ -130,6 +130,47 @@ static void without_memory_the_picture_stays(void **state)
     av_frame_free(&p);
 }
 
+/* As hardware brings them; what still lies in a card has no brightness that can be read. */
+static void brightness_lies_in_the_first_plane(void **state)
+{
+    (void)state;
+    static const enum AVPixelFormat formats[] = {
+            AV_PIX_FMT_YUV420P, AV_PIX_FMT_NV12, AV_PIX_FMT_P010LE};
+    for (int i = 0; i < 3; i++) {
+        AVFrame *p = av_frame_alloc();
+        p->format = formats[i];
+        p->width = 32;
+        p->height = 16;
+        assert_int_equal(av_frame_get_buffer(p, 0), 0);
+        bool wide = formats[i] == AV_PIX_FMT_P010LE;
+        for (int x = 0; x < 32; x++) {
+            uint16_t ten = (uint16_t)((4 * (100 + x) + 3) << 6);
+            if (wide)
+                memcpy(p->data[0] + 5 * p->linesize[0] + 2 * x, &ten, 2);
+            else
+                p->data[0][5 * p->linesize[0] + x] = (uint8_t)(100 + x);
+        }
+        struct frame *f = frame_new(p, 0, 0);
+        av_frame_free(&p);
+        struct luma l;
+        assert_true(frame_luma(f, &l));
+        assert_true(l.wide == wide && l.width == 32 && l.height == 16);
+        for (int x = 0; x < 32; x++) {
+            uint16_t v = 0;
+            memcpy(&v, l.data + 5 * l.stride + x * l.step, l.wide ? 2 : 1);
+            assert_int_equal(v >> l.shift, 100 + x);
+        }
+        frame_unref(f);
+    }
+    AVFrame *p = picture_of(16, 16);
+    p->format = AV_PIX_FMT_VAAPI;
+    struct frame *f = frame_new(p, 0, 0);
+    av_frame_free(&p);
+    struct luma l;
+    assert_false(frame_luma(f, &l));
+    frame_unref(f);
+}
+
 static void bytes_are_copied_row_by_row(void **state)
 {
     (void)state;
@@ -188,6 +229,7 @@ int main(void)
             cmocka_unit_test(the_last_one_frees_it),
             cmocka_unit_test(the_bytes_of_all_are_counted),
             cmocka_unit_test(without_memory_the_picture_stays),
+            cmocka_unit_test(brightness_lies_in_the_first_plane),
             cmocka_unit_test(bytes_are_copied_row_by_row),
             cmocka_unit_test(any_thread_may_be_the_last),
     };

@@ -36,7 +36,7 @@ static const uint8_t *pixel(const struct frame *f, int x, int y)
     return p->data[0] + (ptrdiff_t)y * p->linesize[0] + (ptrdiff_t)3 * x;
 }
 
-/* A picture of one colour, given as luma and chroma, in any planar or semi-planar 8 bit format. */
+/* A picture of one colour, given as luma and chroma of 8 bits, in any format with planes. */
 static struct frame *flat(enum AVPixelFormat format, int w, int h, int y, int u, int v)
 {
     AVFrame *p = av_frame_alloc();
@@ -50,9 +50,12 @@ static struct frame *flat(enum AVPixelFormat format, int w, int h, int y, int u,
         int rows = c ? -((-h) >> d->log2_chroma_h) : h;
         int columns = c ? -((-w) >> d->log2_chroma_w) : w;
         for (int i = 0; i < rows; i++) {
-            for (int j = 0; j < columns; j++)
-                p->data[d->comp[c].plane][i * p->linesize[d->comp[c].plane] + j * d->comp[c].step +
-                                          d->comp[c].offset] = (uint8_t)value[c];
+            for (int j = 0; j < columns; j++) {
+                uint16_t wide = (uint16_t)(value[c] << (d->comp[c].depth - 8 + d->comp[c].shift));
+                memcpy(&p->data[d->comp[c].plane][i * p->linesize[d->comp[c].plane] +
+                                                  j * d->comp[c].step + d->comp[c].offset],
+                        &wide, d->comp[c].depth > 8 ? 2 : 1);
+            }
         }
     }
     struct frame *f = frame_new(p, 0, 0);
@@ -91,7 +94,8 @@ static void crop_is_the_same_part_in_every_format(void **state)
     struct scaler *s = *state;
     static const enum AVPixelFormat formats[] = {AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P,
             AV_PIX_FMT_NV12, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUV444P, AV_PIX_FMT_YUV411P,
-            AV_PIX_FMT_GRAY8, AV_PIX_FMT_BGRA, AV_PIX_FMT_YUYV422, AV_PIX_FMT_YUV420P10LE};
+            AV_PIX_FMT_GRAY8, AV_PIX_FMT_BGRA, AV_PIX_FMT_YUYV422, AV_PIX_FMT_YUV420P10LE,
+            AV_PIX_FMT_P010LE};
     const int w = 200, h = 150;
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
         AVFrame *p = av_frame_alloc();
@@ -100,13 +104,14 @@ static void crop_is_the_same_part_in_every_format(void **state)
         p->height = h;
         assert_int_equal(av_frame_get_buffer(p, 0), 0);
         const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(formats[i]);
-        for (int plane = 0; plane < 4 && p->data[plane]; plane++) { /* vertical stripes, a slope */
+        int high = d->comp[0].depth > 8 && !d->comp[0].shift; /* the upper byte holds two bits */
+        for (int plane = 0; plane < 4 && p->data[plane]; plane++) { /* a slope */
             int rows = plane == 1 || plane == 2 ? -((-h) >> d->log2_chroma_h) : h;
             int bytes = av_image_get_linesize(formats[i], w, plane);
             for (int y = 0; y < rows; y++) {
                 for (int x = 0; x < bytes; x++)
                     p->data[plane][y * p->linesize[plane] + x] =
-                            (uint8_t)(d->comp[0].depth > 8 && x % 2 ? 1 : 40 + 100 * y / rows);
+                            (uint8_t)(high && x % 2 ? 1 : 40 + 100 * y / rows);
             }
         }
         struct frame *f = frame_new(p, 0, 0);
@@ -139,6 +144,8 @@ static void range_and_matrix_are_the_frames(void **state)
             {AV_PIX_FMT_YUVJ420P, AVCOL_SPC_SMPTE170M, {255, 128, 128}, {255, 255, 255}},
             {AV_PIX_FMT_YUVJ420P, AVCOL_SPC_SMPTE170M, {16, 128, 128}, {16, 16, 16}},
             {AV_PIX_FMT_NV12, AVCOL_SPC_SMPTE170M, {81, 90, 240}, {0, 0, 255}},
+            {AV_PIX_FMT_P010LE, AVCOL_SPC_SMPTE170M, {81, 90, 240}, {0, 0, 255}},
+            {AV_PIX_FMT_P010LE, AVCOL_SPC_BT709, {235, 128, 128}, {255, 255, 255}},
             {AV_PIX_FMT_YUV420P, AVCOL_SPC_BT709, {63, 102, 240}, {0, 0, 255}},
             {AV_PIX_FMT_YUV420P, AVCOL_SPC_UNSPECIFIED, {81, 90, 240}, {0, 0, 255}},
             {AV_PIX_FMT_YUVJ422P, AVCOL_SPC_SMPTE170M, {76, 85, 255}, {0, 0, 255}},
