@@ -109,8 +109,9 @@ int main(int argc, char **argv)
 
     struct conf *conf = NULL;
     struct err e = {0};
-    if (conf_load(a.file, 0, &conf, &e) < 0) {
+    if (conf_load(a.file, 0, &conf, &e) < 0 || daemon_check(conf, &e) < 0) {
         log_error("conf", "%s", e.text);
+        conf_free(conf);
         return EX_CONFIG;
     }
     /* A folder that is not there may lie on a disk that comes later: that is tried again. */

@@ -63,11 +63,13 @@ struct camera {
     int64_t since_us;
     char trouble[256];
     char format[64];
+    char decoder[64], decoder_trouble[480];
+    int64_t decoder_since_us;
     int64_t duration_us;
 
     /* owned by the thread */
     struct backoff backoff;
-    struct log_limit complained;
+    struct log_limit complained, no_hardware;
     enum source_fault last_fault;
     bool again;       /* the file begins anew: it was never away */
     int64_t noted_us; /* when the database last heard of it */
@@ -84,6 +86,8 @@ struct session {
     struct doze *doze;
     int64_t first_us; /* the first picture's arrival; 0: none yet */
     uint64_t frames;  /* counted so far */
+    bool known;       /* what decodes */
+    bool troubled;    /* and why it is not what was asked for */
 };
 
 struct camera *camera_new(
@@ -203,6 +207,31 @@ static bool deliver(struct camera *c, struct session *s, struct frame *f)
     return !is_reached(c, s);
 }
 
+/* What decodes, and why it is not what was asked for. */
+static void note_decoder(struct camera *c, struct session *s, const struct stream_info *info)
+{
+    const char *trouble = decoder_trouble(s->decoder);
+    if (s->known && s->troubled == !!trouble && strcmp(c->decoder, info->decoder) == 0)
+        return;
+    char text[sizeof(c->decoder_trouble)] = "";
+    if (trouble)
+        (void)snprintf(text, sizeof(text),
+                "hwaccel \"%s\": %.150s; software decodes until the next connection",
+                c->conf->hwaccel, trouble);
+    if (trouble && !s->troubled && log_due(&c->no_hardware, mono_us()))
+        log_warn("camera", "%s", text);
+    if (!trouble && info->frames > 0 && log_over(&c->no_hardware))
+        log_info("camera", "hwaccel \"%s\" decodes again", c->conf->hwaccel);
+    pthread_mutex_lock(&c->lock);
+    memcpy(c->decoder, info->decoder, sizeof(c->decoder));
+    redact_text(c->decoder_trouble, sizeof(c->decoder_trouble), text);
+    if (trouble && !s->troubled)
+        c->decoder_since_us = mono_us();
+    pthread_mutex_unlock(&c->lock);
+    s->known = info->frames > 0;
+    s->troubled = trouble;
+}
+
 /* Counts what has come since the last time. */
 static void take_stock(struct camera *c, struct session *s)
 {
@@ -213,6 +242,7 @@ static void take_stock(struct camera *c, struct session *s)
     struct stream_info info = {0};
     decoder_info(s->decoder, &info);
     atomic_store(&c->damaged, c->damaged_before + info.withheld);
+    note_decoder(c, s, &info);
     if (counts.frames == s->frames)
         return;
     int64_t now = mono_us();
@@ -259,7 +289,7 @@ static enum source_fault session(struct camera *c, struct session *s, struct err
     if (!s->source)
         return fault;
     atomic_store(&c->file, !source_stream(s->source)->live);
-    s->decoder = decoder_open(source_stream(s->source), &fault, e);
+    s->decoder = decoder_open(source_stream(s->source), c->conf->hwaccel, &fault, e);
     if (s->decoder) {
         s->doze = doze_new(c->conf, source_stream(s->source), s->decoder, c->links.slot);
         fault = stream(c, s, e);
@@ -474,6 +504,9 @@ void camera_status(struct camera *c, struct camera_status *ret)
     ret->since_us = c->since_us;
     memcpy(ret->trouble, c->trouble, sizeof(ret->trouble));
     memcpy(ret->format, c->format, sizeof(ret->format));
+    memcpy(ret->decoder, c->decoder, sizeof(ret->decoder));
+    ret->decoder_since_us = c->decoder_since_us;
+    memcpy(ret->decoder_trouble, c->decoder_trouble, sizeof(ret->decoder_trouble));
     ret->duration_us = c->duration_us;
     pthread_mutex_unlock(&c->lock);
 }

@@ -20,6 +20,7 @@
 #include "conf/load.h"
 #include "flow/event.h"
 #include "flow/queue.h"
+#include "source/hardware.h"
 #include "source/source.h"
 #include "store/store.h"
 
@@ -202,6 +203,18 @@ static int start(struct daemon *d, struct err *e)
 
 /* ------------------------------------------------------------- reload --- */
 
+int daemon_check(const struct conf *conf, struct err *e)
+{
+    for (int i = 0; i < conf->n_cameras; i++) {
+        const struct conf_camera *cam = &conf->cameras[i];
+        if (hardware_check(cam->hwaccel, e) < 0) {
+            err_wrap(e, "%s: camera '%s': hwaccel", conf->file, cam->name);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 /* Any failure leaves everything as it was. */
 static void reload(struct daemon *d)
 {
@@ -211,6 +224,8 @@ static void reload(struct daemon *d)
     health_reloading();
     struct web *web = NULL;
     int r = conf_load(d->conf->file, 0, &conf, &e);
+    if (r == 0)
+        r = daemon_check(conf, &e);
     if (r == 0)
         r = plan_make(d->conf, conf, &plan, &e);
     if (r == 0 && plan.web)

@@ -12,6 +12,10 @@
  * and bus are closed all the same, then the process leaves without it.
  */
 
+/* What the file alone cannot tell: does libav here know the hardware that is to decode? 0, or
+ * -EINVAL with a sentence that names the camera. */
+int daemon_check(const struct conf *conf, struct err *e);
+
 /*
  * Runs until a signal asks it to stop, or until `once` is reached (see camera_new). Takes conf
  * over. 0, or a negative errno with the reason in e when it could not start; all signals must be

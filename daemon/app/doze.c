@@ -87,24 +87,25 @@ static struct scene_change look(struct doze *d, struct frame *f)
     return change;
 }
 
-/* Is it to be analysed? Else it is let go. */
-static struct frame *consider(struct doze *d, struct frame *f)
+/* Is the picture of this time to be analysed? */
+static bool is_wanted(struct doze *d, int64_t time_us)
 {
     bool late = d->next != AWAKE;
-    int64_t time_us = frame_time_us(f);
     d->counts.frames += !late; /* else it was counted as a packet */
     /* What is decoded a second time has been seen. */
     bool again = late && time_us <= d->last_us + MONO_SECOND / 1000;
     bool due = sampler_take(&d->sampler, time_us);
     d->counts.due += due;
-    if (again || !due) {
-        frame_unref(f);
-        return NULL;
-    }
-    d->last_us = time_us;
+    return due && !again;
+}
+
+/* One that is. */
+static struct frame *consider(struct doze *d, struct frame *f)
+{
+    d->last_us = frame_time_us(f);
     struct scene_change change = look(d, f);
     d->still = change.still;
-    vigil_picture(&d->vigil, &change, time_us);
+    vigil_picture(&d->vigil, &change, d->last_us);
     return f;
 }
 
@@ -171,14 +172,14 @@ static void wake(struct doze *d, int from, bool rewind)
 static enum source_fault decode_alone(
         struct doze *d, const struct packet *p, struct frame **ret, struct err *e)
 {
-    struct frame *f;
+    int64_t time_us;
     decoder_restart(d->decoder, false);
     enum source_fault fault = decoder_push(d->decoder, p, e);
     *ret = fault == SOURCE_OK ? decoder_pull(d->decoder) : NULL;
     if (fault == SOURCE_OK && !*ret && decoder_push(d->decoder, NULL, NULL) == SOURCE_OK)
         *ret = decoder_pull(d->decoder);
-    while ((f = decoder_pull(d->decoder)))
-        frame_unref(f);
+    while (decoder_next(d->decoder, &time_us)) {
+    }
     return fault;
 }
 
@@ -258,7 +259,10 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
         d->counts.undecoded += !packet->key;
         struct frame *f = NULL;
         enum source_fault fault = packet->key ? decode_alone(d, packet, &f, e) : SOURCE_OK;
-        d->ready = f ? consider(d, f) : NULL;
+        if (f && is_wanted(d, frame_time_us(f)))
+            d->ready = consider(d, f);
+        else
+            frame_unref(f);
         return fault;
     }
     if (!packet)
@@ -300,11 +304,13 @@ struct frame *doze_pull(struct doze *d)
     d->ready = NULL;
     if (f || d->conf->decode == DECODE_KEYFRAMES)
         return f;
+    int64_t time_us;
     do {
-        while ((f = decoder_pull(d->decoder))) {
-            f = consider(d, f);
+        while (decoder_next(d->decoder, &time_us)) {
+            /* One that the rate does not ask for need not leave the card. */
+            f = is_wanted(d, time_us) ? decoder_take(d->decoder) : NULL;
             if (f)
-                return f;
+                return consider(d, f);
         }
     } while (catch_up(d));
     return NULL;

@@ -231,6 +231,8 @@ static void find_troubles(struct health *h, struct troubles *ret)
         (void)snprintf(who, sizeof(who), "camera '%s'", camera_conf(h->stations[i].camera)->name);
         if (c->state != CAMERA_ONLINE && c->trouble[0])
             trouble_add(ret, who, seconds(c->since_us, now), c->trouble);
+        if (c->state == CAMERA_ONLINE && c->decoder_trouble[0])
+            trouble_add(ret, who, seconds(c->decoder_since_us, now), c->decoder_trouble);
     }
 }
 

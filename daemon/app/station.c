@@ -54,6 +54,9 @@ static void add_details(json_t *j, const struct station *s, int64_t now)
     json_object_set_new(j, "for_s", json_integer((now - c->since_us) / MONO_SECOND));
     json_object_set_new(j, "trouble", c->trouble[0] ? text(c->trouble) : json_null());
     json_object_set_new(j, "format", c->format[0] ? text(c->format) : json_null());
+    json_object_set_new(j, "decoder", c->decoder[0] ? text(c->decoder) : json_null());
+    json_object_set_new(
+            j, "decoder_trouble", c->decoder_trouble[0] ? text(c->decoder_trouble) : json_null());
     json_object_set_new(j, "url", text(camera_conf(s->camera)->url_shown));
     json_object_set_new(j, "frames", json_integer((json_int_t)c->frames));
     json_object_set_new(j, "damaged", json_integer((json_int_t)c->damaged));

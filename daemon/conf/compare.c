@@ -22,6 +22,7 @@ static bool same_value(const struct conf_key *key, const void *a, const void *b)
 {
     const char *x = (const char *)a + key->offset, *y = (const char *)b + key->offset;
     switch (key->type) {
+    case KEY_HARDWARE:
     case KEY_NAME: return strcmp(x, y) == 0;
     case KEY_BOOL: return *(const bool *)x == *(const bool *)y;
     case KEY_INT:

@@ -187,6 +187,9 @@ const struct conf_key conf_keys[] = {
     {.path = "cameras.decode", .type = KEY_ENUM, .words = decodings, .offset = IN_CAMERA(decode),
      .fallback = "auto",
      .meaning = "What is decoded and looked at: auto, what may matter; all; or keyframes alone."},
+    {.path = "cameras.hwaccel", .type = KEY_HARDWARE, .min = 1, .max = HWACCEL_SIZE - 1,
+     .offset = IN_CAMERA(hwaccel), .fallback = "none",
+     .meaning = "Hardware that decodes, by FFmpeg's name, as vaapi or vaapi:/dev/dri/renderD128."},
     {.path = "cameras.loop", .type = KEY_BOOL, .offset = IN_CAMERA(loop), .fallback = "false",
      .meaning = "Begin a file again when it has ended."},
     {.path = "cameras.enabled", .type = KEY_BOOL, .offset = IN_CAMERA(enabled),
@@ -329,6 +332,7 @@ void schema_expects(const struct conf_key *key, char *dst, size_t size)
         (void)snprintf(dst, size, "a list of strings, ( \"mqtt://...\", \"mqtt://...\" )");
         break;
     case KEY_LISTEN: (void)snprintf(dst, size, "a string, \"127.0.0.1:8080\""); break;
+    case KEY_HARDWARE: (void)snprintf(dst, size, "a string, \"vaapi\""); break;
     case KEY_NAME:
         (void)snprintf(dst, size, "a name, 1 to 32 of the characters a-z 0-9 _ -");
         break;

@@ -20,6 +20,7 @@ enum key_type {
     KEY_BROKER,   /* struct conf_mqtt: one more broker, and what else an MQTT URL says */
     KEY_BROKERS,  /* the same, a list of them */
     KEY_LISTEN,   /* char *; ADDRESS:PORT of our own */
+    KEY_HARDWARE, /* char[HWACCEL_SIZE]; a name of libav's, perhaps with a device */
     KEY_NAME,     /* char[NAME_SIZE], [a-z0-9_-]{1,32} */
     KEY_BOOL,     /* bool */
     KEY_INT,      /* int */

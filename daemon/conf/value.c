@@ -190,7 +190,9 @@ static int set_text(const struct conf_key *key, void *base, const char *text, st
         r = address_source(text, e);
     if (r == 0 && key->type == KEY_LISTEN)
         r = address_listen(text, NULL, NULL, e);
-    if (r == 0)
+    if (r == 0 && key->type == KEY_HARDWARE)
+        memcpy(slot, text, strlen(text) + 1);
+    else if (r == 0)
         put_text(slot, text);
     return r;
 }
@@ -348,6 +350,7 @@ void value_print(const struct conf_key *key, const void *base, FILE *to)
     case KEY_BOOL: fputs(*(const bool *)slot ? "true" : "false", to); break;
     case KEY_INT: fprintf(to, "%d", *(const int *)slot); break;
     case KEY_FLOAT: print_float(*(const double *)slot, to); break;
+    case KEY_HARDWARE:
     case KEY_NAME: print_text(slot, to); break;
     case KEY_ENUM: print_text(key->words[*(const int *)slot], to); break;
     case KEY_BROKER:

@@ -13,7 +13,8 @@
  * room looks a key up by its name. The URLs and the password here are the real ones: what is
  * shown anywhere goes through redact_text() (the log does so by itself) or uses url_shown.
  */
-#define NAME_SIZE 33 /* names match [a-z0-9_-]{1,32} */
+#define NAME_SIZE    33 /* names match [a-z0-9_-]{1,32} */
+#define HWACCEL_SIZE 128
 
 enum transport {
     TRANSPORT_TCP,
@@ -44,6 +45,7 @@ struct conf_camera {
     enum transport transport;
     enum pace pace;
     enum decoding decode;
+    char hwaccel[HWACCEL_SIZE]; /* what decodes, see source/hardware.h; "", "none": software */
     bool loop;
     bool enabled;
     int min_face, max_face; /* width in pixels of the full picture; 0: no limit */

@@ -5,6 +5,7 @@
 #include "flow/frame.h"
 #include "source/avlog.h"
 #include "source/damage.h"
+#include "source/hardware.h"
 #include "source/timeline.h"
 
 #include <errno.h>
@@ -12,23 +13,34 @@
 #include <libavutil/pixdesc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* More packets than any decoder holds back (16 pictures in H.264 and H.265). */
-#define ARRIVALS   64
+#define ARRIVALS 64
+/* So many from a key frame on without one picture: this hardware will give none. */
+#define SILENCE    ARRIVALS
 #define CLOCK_STEP (MONO_SECOND / 10) /* more than the clock is slewed between two pictures */
 
 struct decoder {
     /* set at birth */
     const struct stream *stream;
+    const char *hwaccel;
     bool intra_only; /* every picture of this codec is a key frame */
-    AVCodecContext *codec;
     AVFrame *picture;
     /* owned by the camera's thread */
+    AVCodecContext *codec;
+    struct hardware *hardware; /* NULL: libav's own decoder */
+    struct err trouble;        /* why it is, where hardware was asked for */
+    bool spare;
+    int silence;     /* packets since a key frame that gave no picture; -1: no key frame yet */
+    bool foreign;    /* the latest picture was the hardware's */
+    int64_t time_us; /* of the picture that may be taken */
     struct damage damage;
     struct timeline timeline;
     struct timeline before; /* as it was at the last restart */
     uint64_t number;        /* of the latest packet */
     int64_t arrival_us[ARRIVALS];
+    int64_t pts[ARRIVALS];
     int64_t wall_offset_us; /* wall time minus track clock */
     bool too_large;
     int width, height;
@@ -36,8 +48,18 @@ struct decoder {
     uint64_t frames, bad_packets;
 };
 
-static int open_codec(struct decoder *d, const AVCodec *codec)
+static void apply_spare(struct decoder *d)
 {
+    d->codec->skip_loop_filter = d->spare ? AVDISCARD_ALL : AVDISCARD_DEFAULT;
+    d->codec->skip_frame = d->spare ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
+}
+
+/* By the hardware, if there is any. */
+static int open_codec(struct decoder *d)
+{
+    const AVCodec *codec = d->hardware ? hardware_codec(d->hardware)
+                                       : avcodec_find_decoder(d->stream->codec->codec_id);
+    avcodec_free_context(&d->codec);
     d->codec = mem_check(avcodec_alloc_context3(codec));
     int r = avcodec_parameters_to_context(d->codec, d->stream->codec);
     if (r < 0)
@@ -45,11 +67,59 @@ static int open_codec(struct decoder *d, const AVCodec *codec)
     d->codec->thread_count = 1; /* one camera, one thread; the log tells them apart by it */
     d->codec->pkt_timebase = (AVRational){d->stream->time_num, d->stream->time_den};
     d->codec->max_pixels = SOURCE_MAX_PIXELS;
+    apply_spare(d);
+    if (d->hardware)
+        hardware_prepare(d->hardware, d->codec);
     return avcodec_open2(d->codec, codec, NULL);
 }
 
-struct decoder *decoder_open(
-        const struct stream *stream, enum source_fault *ret_fault, struct err *e)
+/* ------------------------------------------------------------- hardware that fails --- */
+
+static void note_trouble(struct decoder *d, int code, const char *what)
+{
+    char why[AV_ERROR_MAX_STRING_SIZE] = "";
+    if (code)
+        (void)av_strerror(code, why, sizeof(why));
+    err_set(&d->trouble, code, "%s%s%s", what, *why ? ": " : "", why);
+}
+
+/* From here on without the hardware; what follows the packet of this number may be whole again. */
+static int fall_back(struct decoder *d, uint64_t number)
+{
+    avcodec_free_context(&d->codec); /* which knows the hardware */
+    hardware_free(d->hardware);
+    d->hardware = NULL;
+    d->foreign = false;
+    avlog_take_damage(); /* the hardware's, not the stream's */
+    damage_restart(&d->damage, number);
+    return open_codec(d);
+}
+
+static int fail_hardware(struct decoder *d, int code, const char *what)
+{
+    note_trouble(d, code, what);
+    return fall_back(d, d->number);
+}
+
+/* Damaged data are the stream's fault, and everything else is not. */
+static bool is_failure(const struct decoder *d, int r)
+{
+    return d->hardware && r < 0 && r != AVERROR_INVALIDDATA && r != AVERROR(EAGAIN) &&
+           r != AVERROR_EOF;
+}
+
+static int open_by_hardware(struct decoder *d)
+{
+    if (hardware_wanted(d->hwaccel))
+        d->hardware = hardware_open(d->hwaccel, d->stream->codec->codec_id, &d->trouble);
+    int r = open_codec(d);
+    return d->hardware && r < 0 ? fail_hardware(d, r, "the decoder cannot be opened") : r;
+}
+
+/* ------------------------------------------------------------- opening --- */
+
+struct decoder *decoder_open(const struct stream *stream, const char *hwaccel,
+        enum source_fault *ret_fault, struct err *e)
 {
     const AVCodec *codec = avcodec_find_decoder(stream->codec->codec_id);
     if (!codec) {
@@ -61,6 +131,8 @@ struct decoder *decoder_open(
     }
     struct decoder *d = mem_new(1, sizeof(*d));
     d->stream = stream;
+    d->hwaccel = hwaccel;
+    d->silence = -1;
     d->wall_offset_us = stream->wall_us - stream->mono_us;
     d->picture = mem_check(av_frame_alloc());
     d->pixel_format = AV_PIX_FMT_NONE;
@@ -68,7 +140,7 @@ struct decoder *decoder_open(
     d->intra_only = what && (what->props & AV_CODEC_PROP_INTRA_ONLY);
     damage_init(&d->damage, stream->live && !d->intra_only);
     timeline_init(&d->timeline, stream->live, stream->mono_us, stream->fps);
-    int r = open_codec(d, codec);
+    int r = open_by_hardware(d);
     if (r < 0) {
         *ret_fault = SOURCE_BROKEN;
         err_set(e, r, "the decoder for %s does not start with what the camera says of its stream",
@@ -84,9 +156,12 @@ void decoder_close(struct decoder *d)
     if (!d)
         return;
     avcodec_free_context(&d->codec);
+    hardware_free(d->hardware);
     av_frame_free(&d->picture);
     free(d);
 }
+
+/* ------------------------------------------------------------- packets --- */
 
 static enum source_fault fault_too_large(struct decoder *d, struct err *e)
 {
@@ -106,6 +181,26 @@ static int64_t packet_dts_us(const struct decoder *d, const AVPacket *p)
     return av_rescale_q(ts, (AVRational){d->stream->time_num, d->stream->time_den}, AV_TIME_BASE_Q);
 }
 
+static int send(struct decoder *d, const struct packet *packet)
+{
+    d->codec->reordered_opaque = (int64_t)d->number;
+    return avcodec_send_packet(d->codec, packet ? packet->av : NULL);
+}
+
+/* Hardware that fails on a key frame costs nothing: the other decoder begins with it. */
+static int send_somehow(struct decoder *d, const struct packet *packet)
+{
+    if (d->silence >= 0 || (packet && packet->key))
+        d->silence += packet ? 1 : SILENCE / 4; /* what is drained has no excuse */
+    int r = send(d, packet);
+    bool silent = d->hardware && d->silence > SILENCE;
+    if (!is_failure(d, r) && !silent)
+        return r;
+    note_trouble(d, silent ? 0 : r, silent ? "it gives out no pictures" : "it failed on a packet");
+    r = fall_back(d, packet ? d->number - 1 : d->number);
+    return r < 0 ? r : send(d, packet);
+}
+
 enum source_fault decoder_push(struct decoder *d, const struct packet *packet, struct err *e)
 {
     if (d->too_large)
@@ -113,10 +208,10 @@ enum source_fault decoder_push(struct decoder *d, const struct packet *packet, s
     if (packet) {
         d->number++;
         d->arrival_us[d->number % ARRIVALS] = packet->time_us;
-        d->codec->reordered_opaque = (int64_t)d->number;
+        d->pts[d->number % ARRIVALS] = packet->av->pts;
         damage_packet(&d->damage, d->number, packet_dts_us(d, packet->av), packet->damaged);
     }
-    int r = avcodec_send_packet(d->codec, packet ? packet->av : NULL);
+    int r = send_somehow(d, packet);
     bool complained = avlog_take_damage();
     if (r < 0 && r != AVERROR_EOF) {
         d->bad_packets++;
@@ -126,7 +221,21 @@ enum source_fault decoder_push(struct decoder *d, const struct packet *packet, s
         damage_error(&d->damage, d->number);
     if (avlog_take_too_large())
         return fault_too_large(d, e);
-    return SOURCE_OK;
+    if (avcodec_is_open(d->codec))
+        return SOURCE_OK;
+    err_set(e, r, "%s; and no other decoder starts", d->trouble.text);
+    return SOURCE_BROKEN;
+}
+
+/* ------------------------------------------------------------- pictures --- */
+
+/* libav decodes it after all: by the device it could not, or the device said no. */
+static void note_refusal(struct decoder *d)
+{
+    const char *profile = avcodec_profile_name(d->codec->codec_id, d->codec->profile);
+    err_set(&d->trouble, -ENOTSUP, "it does not take %s of this kind (%s, %s)",
+            avcodec_get_name(d->codec->codec_id), profile ? profile : "an unknown profile",
+            av_get_pix_fmt_name(d->picture->format));
 }
 
 /* Takes the decoded picture's measure; false: beyond what is allowed. */
@@ -134,6 +243,10 @@ static bool note_picture(struct decoder *d)
 {
     const AVFrame *p = d->picture;
     d->frames++;
+    d->silence = 0;
+    d->foreign = d->hardware && hardware_made(d->hardware, p);
+    if (d->hardware && !d->foreign && !d->trouble.code)
+        note_refusal(d);
     d->width = p->width;
     d->height = p->height;
     d->pixel_format = p->format;
@@ -163,36 +276,83 @@ static int64_t picture_time(struct decoder *d, uint64_t number)
     return timeline_next(&d->timeline, stamp, d->arrival_us[number % ARRIVALS]);
 }
 
-struct frame *decoder_pull(struct decoder *d)
+/* Of the packet that the picture came in. */
+static uint64_t number_of(const struct decoder *d)
+{
+    uint64_t number = (uint64_t)d->picture->reordered_opaque;
+    if (!d->hardware || !hardware_wraps(d->hardware))
+        return number;
+    for (uint64_t n = d->number; n > 0 && n + ARRIVALS > d->number; n--) {
+        if (d->pts[n % ARRIVALS] == d->picture->pts)
+            return n;
+    }
+    return d->number;
+}
+
+bool decoder_next(struct decoder *d, int64_t *ret_time_us)
 {
     for (;;) {
+        av_frame_unref(d->picture);
         int r = d->too_large ? AVERROR(EAGAIN) : avcodec_receive_frame(d->codec, d->picture);
+        if (is_failure(d, r)) {
+            (void)fail_hardware(d, r, "it failed on a picture");
+            return false;
+        }
         if (avlog_take_damage())
             damage_error(&d->damage, d->number);
         if (r == AVERROR(EAGAIN) || r == AVERROR_EOF)
-            return NULL;
+            return false;
         if (r < 0) {
             d->bad_packets++;
             damage_error(&d->damage, d->number);
-            return NULL;
+            return false;
         }
         const AVFrame *p = d->picture;
-        uint64_t number = (uint64_t)p->reordered_opaque;
+        uint64_t number = number_of(d);
         bool key = p->key_frame || d->intra_only;
         bool flagged = (p->flags & AV_FRAME_FLAG_CORRUPT) || p->decode_error_flags;
         bool pass = note_picture(d) && damage_frame(&d->damage, number, key, flagged);
-        int64_t time = picture_time(d, number);
-        int64_t wall = wall_of(d, time);
-        struct frame *f = pass ? frame_new(d->picture, time, wall) : NULL;
-        av_frame_unref(d->picture);
-        if (f)
-            return f;
+        d->time_us = picture_time(d, number);
+        *ret_time_us = d->time_us;
+        if (pass)
+            return true;
     }
 }
 
+struct frame *decoder_take(struct decoder *d)
+{
+    int64_t wall = wall_of(d, d->time_us);
+    int r = d->foreign ? hardware_fetch(d->hardware, d->picture) : 0;
+    if (r < 0 && r != AVERROR(ENOMEM)) {
+        av_frame_unref(d->picture);
+        (void)fail_hardware(d, r, "its picture cannot be fetched");
+        return NULL;
+    }
+    d->pixel_format = d->picture->format;
+    return r < 0 ? NULL : frame_new(d->picture, d->time_us, wall);
+}
+
+struct frame *decoder_pull(struct decoder *d)
+{
+    int64_t time_us;
+    while (decoder_next(d, &time_us)) {
+        struct frame *f = decoder_take(d);
+        if (f)
+            return f;
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------- settings --- */
+
 void decoder_restart(struct decoder *d, bool rewind)
 {
-    avcodec_flush_buffers(d->codec);
+    av_frame_unref(d->picture);
+    bool anew = d->hardware && hardware_drains_once(d->hardware);
+    if (anew && open_codec(d) < 0)
+        (void)fail_hardware(d, 0, "the decoder cannot be opened again");
+    else if (!anew && avcodec_is_open(d->codec))
+        avcodec_flush_buffers(d->codec);
     damage_restart(&d->damage, d->number);
     if (rewind)
         d->timeline = d->before;
@@ -201,14 +361,21 @@ void decoder_restart(struct decoder *d, bool rewind)
 
 void decoder_spare(struct decoder *d, bool spare)
 {
-    d->codec->skip_loop_filter = spare ? AVDISCARD_ALL : AVDISCARD_DEFAULT;
-    d->codec->skip_frame = spare ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
+    d->spare = spare;
+    apply_spare(d);
+}
+
+const char *decoder_trouble(const struct decoder *d)
+{
+    return d->trouble.text[0] ? d->trouble.text : NULL;
 }
 
 void decoder_info(const struct decoder *d, struct stream_info *info)
 {
     const char *format = av_get_pix_fmt_name(d->pixel_format);
     (void)snprintf(info->pixel_format, sizeof(info->pixel_format), "%s", format ? format : "");
+    (void)snprintf(info->decoder, sizeof(info->decoder), "%.*s",
+            (int)(d->foreign ? strcspn(d->hwaccel, ":") : 8), d->foreign ? d->hwaccel : "software");
     info->width = d->width;
     info->height = d->height;
     info->frames = d->frames;

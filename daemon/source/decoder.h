@@ -4,6 +4,9 @@
 #include "source/fault.h"
 #include "source/stream.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct frame;
 
 /*
@@ -14,13 +17,18 @@ struct frame;
  * new size in mid-stream simply gives frames of that size. Memory that is short costs a frame,
  * not the stream.
  *
+ * It may be hardware that decodes (source/hardware.h). When that fails, at the beginning or later,
+ * libav's own decoder takes its place from the next key frame on, for as long as this one is open;
+ * decoder_trouble() says why. Frames are in system memory in any case.
+ *
  * Threads: the one of its source.
  */
 struct decoder;
 
-/* NULL when there is no decoder for this codec. The stream must outlive it. */
-struct decoder *decoder_open(
-        const struct stream *stream, enum source_fault *ret_fault, struct err *e);
+/* NULL when there is no decoder for this codec. The stream must outlive it, and so must hwaccel,
+ * the hardware that is wanted. */
+struct decoder *decoder_open(const struct stream *stream, const char *hwaccel,
+        enum source_fault *ret_fault, struct err *e);
 void decoder_close(struct decoder *d); /* NULL is fine */
 
 /*
@@ -34,6 +42,15 @@ enum source_fault decoder_push(struct decoder *d, const struct packet *packet, s
 struct frame *decoder_pull(struct decoder *d);
 
 /*
+ * The same in two steps, for who needs only some of the pictures: bringing one from a card's memory
+ * is work. decoder_next() finds the next one and says its time by the track clock; false: push
+ * more. decoder_take() makes a frame of it, the caller's reference; NULL: memory is short, or the
+ * hardware failed, and the picture is lost.
+ */
+bool decoder_next(struct decoder *d, int64_t *ret_time_us);
+struct frame *decoder_take(struct decoder *d);
+
+/*
  * Forgets what is inside: what is pushed next is a key frame and need not follow on what was pushed
  * last. rewind: it may be older than what was pushed since the last restart, and has its own times.
  */
@@ -42,6 +59,9 @@ void decoder_restart(struct decoder *d, bool rewind);
 /* Whether less will do, for who only wants to know whether something moves: without the loop filter
  * and the pictures that no other needs. From the next key frame on. */
 void decoder_spare(struct decoder *d, bool spare);
+
+/* Why the hardware that was asked for does not decode; NULL: it does, or none was. */
+const char *decoder_trouble(const struct decoder *d);
 
 /* Fills its part of *info. */
 void decoder_info(const struct decoder *d, struct stream_info *info);

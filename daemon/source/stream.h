@@ -43,6 +43,7 @@ struct stream_info {
     /* filled by decoder_info() */
     int width, height; /* 0: nothing was decoded yet */
     char pixel_format[32];
+    char decoder[64];     /* "software", or the hardware by the name it was asked for */
     uint64_t frames;      /* decoded */
     uint64_t withheld;    /* of these not given out, for they may be damaged */
     uint64_t damages;     /* losses that began such a wait for a key frame */

@@ -166,9 +166,10 @@ void source_info(const struct source *s, struct stream_info *info)
     (void)snprintf(info->codec, sizeof(info->codec), "h264");
 }
 
-struct decoder *decoder_open(
-        const struct stream *stream, enum source_fault *ret_fault, struct err *e)
+struct decoder *decoder_open(const struct stream *stream, const char *hwaccel,
+        enum source_fault *ret_fault, struct err *e)
 {
+    (void)hwaccel;
     assert(current && stream == &current->stream);
     if (fake_source.script[at].kind == FAKE_NO_DECODER) {
         const struct fake_step *step = take();
@@ -213,15 +214,34 @@ enum source_fault decoder_push(struct decoder *d, const struct packet *packet, s
     return step->fault;
 }
 
-struct frame *decoder_pull(struct decoder *d)
+bool decoder_next(struct decoder *d, int64_t *ret_time_us)
 {
     if (d->ready == 0)
-        return NULL;
+        return false;
     d->ready--;
     number++;
+    *ret_time_us = number * fake_source.picture_us;
+    return true;
+}
+
+struct frame *decoder_take(struct decoder *d)
+{
+    (void)d;
     struct frame *f = fake_frame_new(number * fake_source.picture_us, NULL, 0);
     fake_frame_mark(f, 0, number);
     return f;
+}
+
+struct frame *decoder_pull(struct decoder *d)
+{
+    int64_t time_us;
+    return decoder_next(d, &time_us) ? decoder_take(d) : NULL;
+}
+
+const char *decoder_trouble(const struct decoder *d)
+{
+    (void)d;
+    return NULL;
 }
 
 void decoder_restart(struct decoder *d, bool rewind)
@@ -239,6 +259,7 @@ void decoder_spare(struct decoder *d, bool spare)
 
 void decoder_info(const struct decoder *d, struct stream_info *info)
 {
+    (void)snprintf(info->decoder, sizeof(info->decoder), "software");
     info->width = 640;
     info->height = 480;
     info->withheld = d->withheld;

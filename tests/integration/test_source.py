@@ -20,8 +20,8 @@ SECRET = "s3cr3t-Pa55"
 
 
 class Grab(house.Process):
-    def __init__(self, source, *options):
-        env = {"FACED_LOG": "debug"}
+    def __init__(self, source, *options, env=None):
+        env = {"FACED_LOG": "debug", **(env or {})}
         super().__init__([house.tool("grab"), *[str(o) for o in options], str(source)], env)
         self.source = str(source)
 

@@ -108,7 +108,7 @@ static void bench_decode(const char *path, struct clip *clip)
     enum source_fault fault;
     struct stop *stop = stop_new();
     struct source *src = source_open(&camera, NULL, stop, NULL, &fault, &e);
-    struct decoder *dec = src ? decoder_open(source_stream(src), &fault, &e) : NULL;
+    struct decoder *dec = src ? decoder_open(source_stream(src), NULL, &fault, &e) : NULL;
     if (!dec)
         die(path, &e);
     struct packet packet;

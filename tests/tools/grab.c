@@ -6,6 +6,7 @@
  *     frame n=1 time=81234567 wall=1700000000000000 size=640x480 format=yuv420p hash=5f1d0c3a
  *     fault timeout: rtsp://viewer:***@127.0.0.1:8554/door: has sent nothing for 1 s; ...
  *     info frames=75 withheld=0 damages=0 bad=0 packets=75 gop=30 size=640x480 fps=25.0
+ *          decoder=software
  *     closed
  *
  * Times are microseconds. Exit code: 0 when frames were got, or the source ended in good order; 1
@@ -47,6 +48,7 @@ static void usage(void)
          "  --frames N          close after N frames\n"
          "  --fps F             pass frames through the sampler\n"
          "  --hash              a checksum of each picture\n"
+         "  --hwaccel NAME      decode by hardware\n"
          "  --quiet             no line per frame\n"
          "  --open-ms N  --info-ms N  --read-ms N  --close-ms N    other deadlines\n"
          "  --stop-after-ms N   ask for a stop so long after the start");
@@ -61,6 +63,7 @@ static bool parse(int argc, char **argv)
             {"fps", 1, NULL, 'f'},
             {"hash", 0, NULL, 'h'},
             {"quiet", 0, NULL, 'q'},
+            {"hwaccel", 1, NULL, 'w'},
             {"open-ms", 1, NULL, 'O'},
             {"info-ms", 1, NULL, 'I'},
             {"read-ms", 1, NULL, 'R'},
@@ -77,6 +80,7 @@ static bool parse(int argc, char **argv)
         case 'n': opt.frames = strtol(optarg, NULL, 10); break;
         case 'f': opt.sample_fps = strtod(optarg, NULL); break;
         case 'h': opt.hash = true; break;
+        case 'w': snprintf(opt.cam.hwaccel, HWACCEL_SIZE, "%s", optarg); break;
         case 'q': opt.quiet = true; break;
         case 'O': opt.limits.open_ms = (int)strtol(optarg, NULL, 10); break;
         case 'I': opt.limits.info_ms = (int)strtol(optarg, NULL, 10); break;
@@ -160,10 +164,12 @@ static void print_info(const struct source *src, const struct decoder *dec)
     source_info(src, &i);
     decoder_info(dec, &i);
     printf("info frames=%llu withheld=%llu damages=%llu bad=%llu packets=%llu gop=%d size=%dx%d "
-           "fps=%.1f\n",
+           "fps=%.1f decoder=%s\n",
             (unsigned long long)i.frames, (unsigned long long)i.withheld,
             (unsigned long long)i.damages, (unsigned long long)i.bad_packets,
-            (unsigned long long)i.packets, i.gop, i.width, i.height, i.fps);
+            (unsigned long long)i.packets, i.gop, i.width, i.height, i.fps, i.decoder);
+    if (decoder_trouble(dec))
+        printf("trouble %s\n", decoder_trouble(dec));
 }
 
 int main(int argc, char **argv)
@@ -191,7 +197,7 @@ int main(int argc, char **argv)
     struct decoder *dec = NULL;
     struct source *src = source_open(&opt.cam, &opt.limits, stop, &beat, &fault, &e);
     if (src)
-        dec = decoder_open(source_stream(src), &fault, &e);
+        dec = decoder_open(source_stream(src), opt.cam.hwaccel, &fault, &e);
     if (dec) {
         struct stream_info i = {0};
         source_info(src, &i);

@@ -19,6 +19,7 @@ static const char *const types[KEY_TYPE_COUNT] = {
         [KEY_BROKER] = "URL",
         [KEY_BROKERS] = "list of URLs",
         [KEY_LISTEN] = "address:port",
+        [KEY_HARDWARE] = "name of FFmpeg's",
         [KEY_NAME] = "name",
         [KEY_BOOL] = "boolean",
         [KEY_INT] = "integer",

@@ -73,7 +73,7 @@ static int record(const char *clip, struct err *e)
     struct beat beat = {0};
     enum source_fault fault = SOURCE_OK;
     struct source *src = source_open(&conf, &source_limits_usual, stop, &beat, &fault, e);
-    struct decoder *dec = src ? decoder_open(source_stream(src), &fault, e) : NULL;
+    struct decoder *dec = src ? decoder_open(source_stream(src), NULL, &fault, e) : NULL;
     struct packet packet;
     int64_t first_us = 0;
     bool begun = false;

@@ -34,11 +34,12 @@ static struct {
 struct decoder {
     bool fresh; /* nothing was pushed since the restart */
     bool holds, flushed;
-    int last, inside;
+    int last, inside, found;
     enum source_fault fault;
 };
 
 static struct decoder decoder;
+static int taken; /* pictures that a frame was made of */
 static uint8_t still[W * H], moved[2][W * H];
 static const struct luma pictures[] = {{still, W, 1, W, H, false, 0},
         {moved[0], W, 1, W, H, false, 0}, {moved[1], W, 1, W, H, false, 0}};
@@ -66,16 +67,30 @@ enum source_fault decoder_push(struct decoder *d, const struct packet *p, struct
     return SOURCE_OK;
 }
 
-struct frame *decoder_pull(struct decoder *d)
+bool decoder_next(struct decoder *d, int64_t *ret_time_us)
 {
     if (d->inside < 0)
-        return NULL;
-    int i = d->inside;
+        return false;
+    d->found = d->inside;
     d->inside = -1;
+    *ret_time_us = (d->found + 1) * STEP;
+    return true;
+}
+
+struct frame *decoder_take(struct decoder *d)
+{
+    int i = d->found;
+    taken++;
     struct frame *f = fake_frame_new((i + 1) * STEP, NULL, 0);
     fake_frame_mark(f, 0, i);
     fake_frame_show(f, &pictures[life[i].moves ? 1 + i / 5 % 2 : 0]);
     return f;
+}
+
+struct frame *decoder_pull(struct decoder *d)
+{
+    int64_t time_us;
+    return decoder_next(d, &time_us) ? decoder_take(d) : NULL;
 }
 
 void decoder_restart(struct decoder *d, bool rewind)
@@ -123,6 +138,7 @@ static void begin(struct rig *r, enum decoding decode, int gop)
             .quiet = 400,
             .last_given = -1};
     decoder = (struct decoder){.fresh = true, .inside = -1};
+    taken = 0;
     r->slot = slot_new(woken, NULL);
     r->doze = doze_new(&r->conf, &r->stream, &decoder, r->slot);
     r->av = av_packet_alloc();
@@ -297,6 +313,7 @@ static void other_ways_of_decoding(void **state)
     run(&r, 25 * 60, false);
     assert_int_equal(decoded(&r, 0), r.at);
     assert_int_equal(counts(&r).frames, r.at);
+    assert_int_equal(taken, r.given); /* the others stayed where they were decoded */
     end(&r);
 
     begin(&r, DECODE_KEYFRAMES, 50);

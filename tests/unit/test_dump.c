@@ -53,6 +53,7 @@ static void same_value(const struct conf_key *key, const void *a, const void *b)
     case KEY_FLOAT: assert_true(*(const double *)pa == *(const double *)pb); break;
     case KEY_DURATION:
     case KEY_SIZE: assert_int_equal(*(const int64_t *)pa, *(const int64_t *)pb); break;
+    case KEY_HARDWARE:
     case KEY_NAME: assert_string_equal(pa, pb); break;
     case KEY_BROKER:
     case KEY_BROKERS: {
@@ -132,6 +133,7 @@ static void random_value(const struct conf_key *key, unsigned *seed, int nth, FI
         break;
     case KEY_TOPIC: fputs("\"a/b\"", to); break;
     case KEY_AREAS: random_polygons(seed, to); break;
+    case KEY_HARDWARE: fprintf(to, "\"vaapi:/dev/dri/renderD%d\"", nth); break;
     case KEY_LISTEN: fputs("\"[::1]:8080\"", to); break;
     default: fprintf(to, "\"%s\"", texts[(size_t)rand_r(seed) % 6]); break;
     }

@@ -261,7 +261,7 @@ int ctl_probe(int argc, char **argv)
     enum source_fault fault = SOURCE_OK;
     source_log_init();
     struct source *src = source_open(&camera, NULL, stop, NULL, &fault, &e);
-    struct decoder *dec = src ? decoder_open(source_stream(src), &fault, &e) : NULL;
+    struct decoder *dec = src ? decoder_open(source_stream(src), camera.hwaccel, &fault, &e) : NULL;
     if (dec) {
         found.live = source_stream(src)->live;
         fault = watch(src, dec, detector, a.seconds, &found, &e);

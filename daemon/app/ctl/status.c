@@ -66,7 +66,7 @@ static void print_head(const json_t *j)
 static void print_cameras(const json_t *cameras)
 {
     static const char *const titles[] = {
-            "CAMERA", "STATE", ">FOR", ">PEOPLE", ">FPS", ">LOST", "FORMAT"};
+            "CAMERA", "STATE", ">FOR", ">PEOPLE", ">FPS", ">LOST", "FORMAT", "DECODER"};
     struct table *t = table_new(titles, sizeof(titles) / sizeof(titles[0]));
     const char *name;
     json_t *c;
@@ -81,6 +81,7 @@ static void print_cameras(const json_t *cameras)
         table_add(t, "%.1f", json_number_value(json_object_get(c, "process_fps")));
         table_add(t, "%lld", number(c, "frames_lost"));
         table_add(t, "%s", text(c, "format"));
+        table_add(t, "%s", text(c, "decoder"));
     }
     table_print(t);
     table_free(t);
