@@ -375,6 +375,32 @@ static void visit(struct lane *l, struct worker *w)
     slot_need(l->slot, l->gaze.present > 0 || is_watched(l));
 }
 
+static int open_nets(struct worker *w, struct err *e)
+{
+    const struct pipeline *p = w->pipeline;
+    if (w->attrs)
+        return 0;
+    if (!w->detector)
+        w->detector = detector_open(p->models.detector, e);
+    if (w->detector)
+        w->attrs = attrs_open(p->models.attributes, e);
+    return w->attrs ? 0 : -1;
+}
+
+/* The first worker has its nets from the start; each further one opens his when there is more to do
+ * than those before him can, and where that fails they go on without him. */
+static bool is_able(struct worker *w, struct turn *turn)
+{
+    struct err e = {0};
+    if (open_nets(w, &e) == 0)
+        return true;
+    log_error("vision", "worker %d is of no use, the others go on: %s",
+            (int)(w - w->pipeline->workers), e.text);
+    pool_give_back(turn, true);
+    turn_ready(turn);
+    return false;
+}
+
 static void *worker_body(void *arg)
 {
     struct worker *w = arg;
@@ -382,14 +408,17 @@ static void *worker_body(void *arg)
     bool over = false;
     while (!over) {
         beat_set(&w->beat, BEAT_WAITING);
-        struct turn *turn = pool_next(p->pool, &over);
+        struct turn *turn = pool_next(p->pool, (int)(w - p->workers), &over);
         if (!turn)
             continue;
         beat_set(&w->beat, BEAT_WORKING);
+        if (!is_able(w, turn))
+            break;
         struct lane *l = turn_owner(turn);
         visit(l, w);
         pool_give_back(turn, !slot_empty(l->slot));
     }
+    beat_set(&w->beat, BEAT_WAITING);
     return NULL;
 }
 
@@ -399,15 +428,9 @@ static int open_models(struct pipeline *p, struct err *e)
 {
     if (models_load(&p->models, p->conf, e) < 0)
         return -1;
-    for (int i = 0; i < p->n_workers; i++) {
-        struct worker *w = &p->workers[i];
-        w->detector = detector_open(p->models.detector, e);
-        w->attrs = w->detector ? attrs_open(p->models.attributes, e) : NULL;
-        if (!w->attrs)
-            return -1;
-        w->scaler = p->conf->privacy.store_crops ? scaler_new() : NULL;
-    }
-    return 0;
+    for (int i = 0; i < p->n_workers; i++)
+        p->workers[i].scaler = p->conf->privacy.store_crops ? scaler_new() : NULL;
+    return open_nets(&p->workers[0], e);
 }
 
 struct pipeline *pipeline_new(
@@ -482,7 +505,7 @@ struct slot *lane_slot(struct lane *l)
 void lane_attach(struct lane *l, struct camera *c)
 {
     l->camera = c;
-    pool_give_back(l->turn, false);
+    turn_open(l->turn);
 }
 
 /* False: a worker is in it, or it was done before. */

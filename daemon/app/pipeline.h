@@ -33,8 +33,8 @@ struct pipeline_links {
     struct view_links view; /* zeroed: nobody ever looks */
 };
 
-/* Loads the nets of every worker, which takes seconds. NULL: the models are not usable, see e. The
- * configuration outlives the pipeline. Everything is main's to call. */
+/* Loads the nets of the first worker; each other one loads his when he is needed. NULL: the models
+ * are not usable, see e. The configuration outlives the pipeline. Everything is main's to call. */
 struct pipeline *pipeline_new(const struct conf *, const struct pipeline_links *, struct err *e);
 void pipeline_free(struct pipeline *p);
 

@@ -22,9 +22,10 @@ struct pool {
     /* set at birth */
     int64_t visit_us;
 
-    pthread_mutex_t lock; /* a leaf */
-    pthread_cond_t work;
+    pthread_mutex_t lock;              /* a leaf */
+    pthread_cond_t work[POOL_WORKERS]; /* of each worker */
     /* protected by lock */
+    uint64_t waiting; /* bit i: worker i waits */
     struct turn **turns;
     int n;
     bool stopping;
@@ -35,7 +36,8 @@ struct pool *pool_new(int64_t visit_us)
     struct pool *p = mem_new(1, sizeof(*p));
     p->visit_us = visit_us;
     pthread_mutex_init(&p->lock, NULL);
-    thread_cond_init(&p->work);
+    for (int i = 0; i < POOL_WORKERS; i++)
+        thread_cond_init(&p->work[i]);
     return p;
 }
 
@@ -46,7 +48,8 @@ void pool_free(struct pool *p)
     for (int i = 0; i < p->n; i++)
         free(p->turns[i]);
     free(p->turns);
-    pthread_cond_destroy(&p->work);
+    for (int i = 0; i < POOL_WORKERS; i++)
+        pthread_cond_destroy(&p->work[i]);
     pthread_mutex_destroy(&p->lock);
     free(p);
 }
@@ -64,6 +67,13 @@ struct turn *pool_add(struct pool *p, void *owner)
     return t;
 }
 
+/* Under the lock. */
+static void wake_lowest(struct pool *p)
+{
+    if (p->waiting)
+        pthread_cond_signal(&p->work[__builtin_ctzll(p->waiting)]);
+}
+
 void turn_ready(void *turn)
 {
     struct turn *t = turn;
@@ -71,7 +81,8 @@ void turn_ready(void *turn)
     pthread_mutex_lock(&t->pool->lock);
     if (!t->ready_us)
         t->ready_us = now;
-    pthread_cond_signal(&t->pool->work);
+    if (!t->taken) /* else whoever has it looks for more when he gives it back */
+        wake_lowest(t->pool);
     pthread_mutex_unlock(&t->pool->lock);
 }
 
@@ -105,21 +116,39 @@ static int64_t next_visit_us(const struct pool *p, int64_t latest_us)
     return latest_us;
 }
 
-struct turn *pool_next(struct pool *p, bool *ret_over)
+/* Under the lock. When this worker looks again by itself: at the next visit, if it is the one who
+ * would make it. */
+static void wait_for_work(struct pool *p, int worker, int64_t now, int64_t end_us)
+{
+    uint64_t bit = UINT64_C(1) << worker;
+    bool lowest = !(p->waiting & (bit - 1));
+    int64_t wait_us = (lowest ? next_visit_us(p, end_us) : end_us) - now;
+    struct timespec until = thread_deadline((int)(wait_us / 1000) + 1);
+    p->waiting |= bit;
+    (void)pthread_cond_timedwait(&p->work[worker], &p->lock, &until);
+    p->waiting &= ~bit;
+}
+
+struct turn *pool_next(struct pool *p, int worker, bool *ret_over)
 {
     struct turn *t = NULL;
+    uint64_t before = (UINT64_C(1) << worker) - 1;
     pthread_mutex_lock(&p->lock);
     int64_t now = mono_us(), end_us = now + p->visit_us;
-    while (!(t = longest_due(p, now)) && !p->stopping && now < end_us) {
-        int64_t wait_us = next_visit_us(p, end_us) - now;
-        struct timespec until = thread_deadline((int)(wait_us / 1000) + 1);
-        (void)pthread_cond_timedwait(&p->work, &p->lock, &until);
+    while (!p->stopping && now < end_us && ((p->waiting & before) || !longest_due(p, now))) {
+        if (longest_due(p, now))
+            wake_lowest(p); /* who comes before this one does not know yet that there is work */
+        wait_for_work(p, worker, now, end_us);
         now = mono_us();
     }
+    if (p->stopping || !(p->waiting & before))
+        t = longest_due(p, now);
     if (t) {
         t->taken = true;
         /* Before the owner's slot is looked into: what comes later sets it again. */
         t->ready_us = 0;
+        if (longest_due(p, now))
+            wake_lowest(p);
     }
     *ret_over = p->stopping && !t;
     pthread_mutex_unlock(&p->lock);
@@ -131,6 +160,7 @@ void *turn_owner(const struct turn *t)
     return t->owner;
 }
 
+/* Nobody is woken: a worker who gives one back comes for the next. */
 void pool_give_back(struct turn *t, bool more)
 {
     int64_t now = mono_us();
@@ -139,8 +169,14 @@ void pool_give_back(struct turn *t, bool more)
     t->visited_us = now;
     if (more && !t->ready_us)
         t->ready_us = now;
-    if (t->ready_us)
-        pthread_cond_signal(&t->pool->work);
+    pthread_mutex_unlock(&t->pool->lock);
+}
+
+void turn_open(struct turn *t)
+{
+    pool_give_back(t, false);
+    pthread_mutex_lock(&t->pool->lock);
+    wake_lowest(t->pool);
     pthread_mutex_unlock(&t->pool->lock);
 }
 
@@ -148,7 +184,8 @@ void pool_stop(struct pool *p)
 {
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
-    pthread_cond_broadcast(&p->work);
+    for (int i = 0; i < POOL_WORKERS; i++)
+        pthread_cond_broadcast(&p->work[i]);
     pthread_mutex_unlock(&p->lock);
 }
 

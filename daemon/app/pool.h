@@ -11,6 +11,9 @@
  * after too. A worker gets the one that has been due for the longest time and that nobody has, so
  * that a busy owner cannot starve the others, and is alone with it until it gives it back.
  *
+ * Of the workers that wait the one of the lowest number gets it: where one suffices, the others
+ * never work, and what they would need for it - nets, memory, warm caches - is not made.
+ *
  * Threads: any for every function but pool_new(), pool_free() and turn_free().
  */
 struct pool;
@@ -19,17 +22,21 @@ struct turn;
 struct pool *pool_new(int64_t visit_us);
 void pool_free(struct pool *p); /* frees the turns; NULL is fine */
 
-/* Nobody gets it before its first pool_give_back(). */
+/* Nobody gets it before turn_open(). */
 struct turn *pool_add(struct pool *p, void *owner);
+void turn_open(struct turn *t);
 
 /* There is work; void * so that a slot can call it. May be called while the turn is taken. */
 void turn_ready(void *turn);
 
+#define POOL_WORKERS 64 /* at most, numbered from 0 */
+
 /* Waits for a turn to be due and takes it. NULL: nothing for a visit's time, or *ret_over. */
-struct turn *pool_next(struct pool *p, bool *ret_over);
+struct turn *pool_next(struct pool *p, int worker, bool *ret_over);
 void *turn_owner(const struct turn *t);
 
-/* more: work is left that no turn_ready() will tell of. */
+/* By the worker, who then comes for the next one. more: work is left that no turn_ready() will
+ * tell of. */
 void pool_give_back(struct turn *t, bool more);
 
 /* What is ready is still given out; then every worker hears that it is over. */

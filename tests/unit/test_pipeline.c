@@ -683,16 +683,40 @@ static void models_that_cannot_be_opened(void **state)
 {
     (void)state;
     static struct rig r;
-    for (int k = 0; k < 5; k++) {
+    for (int k = 0; k < 3; k++) {
         configure(&r);
         fake_vision.missing = k == 0 ? "d" : k == 1 ? "a" : NULL;
-        fake_vision.nets_max = k < 2 ? 0 : k - 1; /* of the four that two workers want */
+        fake_vision.nets_max = k < 2 ? 0 : 1; /* of the two that a worker wants */
         struct err e = {0};
         assert_null(pipeline_new(&r.conf, &(struct pipeline_links){0}, &e));
         assert_true(e.code < 0 && e.text[0]);
         assert_int_equal(atomic_load(&fake_vision.open), 0);
     }
     pipeline_free(NULL);
+}
+
+/* One camera is one worker's work: the other one's nets are never opened. And where they are wanted
+ * and cannot be opened, one does all of it. */
+static void nets_are_opened_when_they_are_needed(void **state)
+{
+    (void)state;
+    static struct rig r;
+    for (int lanes = 1; lanes <= 2; lanes++) {
+        configure(&r);
+        fake_vision.nets_max = 2; /* the first worker's */
+        begin(&r);
+        for (int i = 0; i < 40; i++) {
+            for (int lane = 0; lane < lanes; lane++)
+                feed(&r, lane, 1, 10);
+        }
+        if (lanes == 1)
+            assert_int_equal(atomic_load(&fake_vision.open), 4); /* with the two cards */
+        stop(&r);
+        learn_all(&r);
+        for (int lane = 0; lane < lanes; lane++)
+            assert_int_equal(records(&r, lane), 1);
+        end(&r);
+    }
 }
 
 static void no_camera_or_nobody_in_view(void **state)
@@ -898,6 +922,7 @@ int main(void)
             cmocka_unit_test(one_hangs_in_the_detector),
             cmocka_unit_test(who_comes_back_late_opens_nothing),
             cmocka_unit_test(models_that_cannot_be_opened),
+            cmocka_unit_test(nets_are_opened_when_they_are_needed),
             cmocka_unit_test(lanes_come_and_go),
             cmocka_unit_test(no_camera_or_nobody_in_view),
     };

@@ -31,14 +31,14 @@ static int by_the_real_clock(void **state)
 static struct turn *add(struct pool *p, void *owner)
 {
     struct turn *t = pool_add(p, owner);
-    pool_give_back(t, false);
+    turn_open(t);
     return t;
 }
 
 static struct turn *next(struct pool *p)
 {
     bool over = true;
-    struct turn *t = pool_next(p, &over);
+    struct turn *t = pool_next(p, 0, &over);
     assert_false(over);
     return t;
 }
@@ -132,7 +132,7 @@ static void everybody_is_visited(void **state)
     pool_stop(p); /* then nobody is who has nothing */
     fake_mono_ahead(2 * NEVER_US);
     bool over = false;
-    assert_null(pool_next(p, &over));
+    assert_null(pool_next(p, 0, &over));
     assert_true(over);
     pool_free(p);
 }
@@ -167,7 +167,7 @@ static void a_stop_gives_out_what_is_ready(void **state)
     pool_give_back(b, false);
     bool over = false;
     for (int i = 0; i < 3; i++) { /* as many workers as there may be */
-        assert_null(pool_next(p, &over));
+        assert_null(pool_next(p, 0, &over));
         assert_true(over);
     }
     pool_give_back(a, true); /* found more at the last moment */
@@ -189,7 +189,7 @@ static void retired_for_good(void **state)
     assert_false(turn_retire(b));
     pool_give_back(a, false); /* who comes back finds nothing any more */
     bool over = false;
-    assert_null(pool_next(p, &over));
+    assert_null(pool_next(p, 0, &over));
     assert_true(over);
     assert_true(turn_retire(a));
     pool_free(p);
@@ -213,14 +213,16 @@ struct owner {
 struct house {
     struct pool *pool;
     struct owner owners[OWNERS];
+    atomic_int workers;
     atomic_int crowds; /* times that two were with one owner */
 };
 
 static void *work(void *arg)
 {
     struct house *h = arg;
+    int me = atomic_fetch_add(&h->workers, 1);
     for (bool over = false; !over;) {
-        struct turn *t = pool_next(h->pool, &over);
+        struct turn *t = pool_next(h->pool, me, &over);
         if (!t)
             continue;
         struct owner *o = turn_owner(t);
