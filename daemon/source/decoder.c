@@ -31,7 +31,7 @@ struct decoder {
     AVCodecContext *codec;
     struct hardware *hardware; /* NULL: libav's own decoder */
     struct err trouble;        /* why it is, where hardware was asked for */
-    bool spare;
+    bool spare_filter, spare_pictures;
     int silence;     /* packets since a key frame that gave no picture; -1: no key frame yet */
     bool foreign;    /* the latest picture was the hardware's */
     int64_t time_us; /* of the picture that may be taken */
@@ -50,8 +50,8 @@ struct decoder {
 
 static void apply_spare(struct decoder *d)
 {
-    d->codec->skip_loop_filter = d->spare ? AVDISCARD_ALL : AVDISCARD_DEFAULT;
-    d->codec->skip_frame = d->spare ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
+    d->codec->skip_loop_filter = d->spare_filter ? AVDISCARD_ALL : AVDISCARD_DEFAULT;
+    d->codec->skip_frame = d->spare_pictures ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
 }
 
 /* By the hardware, if there is any. */
@@ -359,9 +359,10 @@ void decoder_restart(struct decoder *d, bool rewind)
     d->before = d->timeline;
 }
 
-void decoder_spare(struct decoder *d, bool spare)
+void decoder_spare(struct decoder *d, bool filter, bool pictures)
 {
-    d->spare = spare;
+    d->spare_filter = filter;
+    d->spare_pictures = pictures;
     apply_spare(d);
 }
 

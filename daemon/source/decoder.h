@@ -56,9 +56,9 @@ struct frame *decoder_take(struct decoder *d);
  */
 void decoder_restart(struct decoder *d, bool rewind);
 
-/* Whether less will do, for who only wants to know whether something moves: without the loop filter
- * and the pictures that no other needs. From the next key frame on. */
-void decoder_spare(struct decoder *d, bool spare);
+/* Whether less will do: without the loop filter, and without the pictures that no other needs. From
+ * the next key frame on, if called before it. Hardware makes of it what it can. */
+void decoder_spare(struct decoder *d, bool filter, bool pictures);
 
 /* Why the hardware that was asked for does not decode; NULL: it does, or none was. */
 const char *decoder_trouble(const struct decoder *d);

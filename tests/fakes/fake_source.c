@@ -251,10 +251,11 @@ void decoder_restart(struct decoder *d, bool rewind)
     d->flushed = false;
 }
 
-void decoder_spare(struct decoder *d, bool spare)
+void decoder_spare(struct decoder *d, bool filter, bool pictures)
 {
     (void)d;
-    (void)spare;
+    (void)filter;
+    (void)pictures;
 }
 
 void decoder_info(const struct decoder *d, struct stream_info *info)

@@ -27,13 +27,15 @@
 /* What becomes of packet i. */
 static struct {
     bool key, moves;
-    int decoded, given; /* times */
+    bool spare;                /* no other picture needs this one */
+    int decoded, shown, given; /* times: pushed, a picture came of it, it was analysed */
     bool kept;
 } life[PACKETS];
 
 struct decoder {
     bool fresh; /* nothing was pushed since the restart */
     bool holds, flushed;
+    bool sparing;
     int last, inside, found;
     enum source_fault fault;
 };
@@ -62,7 +64,8 @@ enum source_fault decoder_push(struct decoder *d, const struct packet *p, struct
     else
         assert_int_equal(i, d->last + 1); /* and none is left out after it */
     d->fresh = false;
-    d->last = d->inside = i;
+    d->last = i;
+    d->inside = d->sparing && life[i].spare ? -1 : i;
     life[i].decoded++;
     return SOURCE_OK;
 }
@@ -73,6 +76,7 @@ bool decoder_next(struct decoder *d, int64_t *ret_time_us)
         return false;
     d->found = d->inside;
     d->inside = -1;
+    life[d->found].shown++;
     *ret_time_us = (d->found + 1) * STEP;
     return true;
 }
@@ -96,13 +100,13 @@ struct frame *decoder_pull(struct decoder *d)
 void decoder_restart(struct decoder *d, bool rewind)
 {
     (void)rewind;
-    *d = (struct decoder){.fresh = true, .inside = -1, .fault = d->fault};
+    *d = (struct decoder){.fresh = true, .inside = -1, .fault = d->fault, .sparing = d->sparing};
 }
 
-void decoder_spare(struct decoder *d, bool spare)
+void decoder_spare(struct decoder *d, bool filter, bool frames)
 {
-    (void)d;
-    (void)spare;
+    (void)filter;
+    d->sparing = frames;
 }
 
 /* ------------------------------------------------------------- a camera --- */
@@ -114,6 +118,7 @@ struct rig {
     struct doze *doze;
     AVPacket *av;
     int gop, at, quiet;
+    int every; /* of so many pictures one is needed by others; 0: all are */
     int last_given;
     int given;
 };
@@ -175,6 +180,7 @@ static void run(struct rig *r, int packets, bool moves)
         struct packet p = {r->av, (r->at + 1) * STEP, size, key, false};
         struct err e = {0};
         life[r->at].key = key;
+        life[r->at].spare = !key && r->every && r->at % r->gop % r->every;
         life[r->at].moves = moves;
         assert_int_equal(doze_push(r->doze, &p, &e), SOURCE_OK);
         pull(r);
@@ -271,6 +277,39 @@ static void who_is_needed_is_awake(void **state)
     assert_true(!counts(&r).asleep && counts(&r).wakes == 1);
     assert_int_equal(decoded(&r, r.at - 100), 100);
     end(&r);
+}
+
+/*
+ * With somebody there, pictures that no other needs are left out where the others are twice what
+ * the rate asks for; that this is so was seen while nobody was there.
+ */
+static void pictures_are_spared_where_enough_are_left(void **state)
+{
+    (void)state;
+    for (int every = 2; every <= 3; every++) { /* 12.5 and 8.3 a second are left */
+        struct rig r;
+        begin(&r, DECODE_AUTO, 25);
+        r.every = every;
+        slot_need(r.slot, true);
+        run(&r, 25 * 10, false);
+        for (int i = 0; i < r.at; i++)
+            assert_int_equal(life[i].shown, 1); /* nothing is known yet */
+        end(&r);
+
+        begin(&r, DECODE_AUTO, 25);
+        r.every = every;
+        run(&r, 25 * 30, false);
+        assert_true(counts(&r).asleep);
+        slot_need(r.slot, true);
+        run(&r, 25 * 4, false);
+        int from = r.at, given = r.given;
+        run(&r, 25 * 20, false);
+        for (int i = from; i < r.at; i++)
+            assert_int_equal(life[i].shown, !(life[i].spare && every == 2));
+        assert_in_range(r.given - given, 5 * 20 - 4, 5 * 20 + 4);
+        assert_int_equal(counts(&r).frames, r.at); /* those came as well */
+        end(&r);
+    }
 }
 
 /* Key frames are too far apart to keep all that is between them. */
@@ -406,6 +445,7 @@ int main(void)
             cmocka_unit_test(nobody_is_lost_who_comes),
             cmocka_unit_test(who_was_not_heard_is_seen_in_the_next_key_frame),
             cmocka_unit_test(who_is_needed_is_awake),
+            cmocka_unit_test(pictures_are_spared_where_enough_are_left),
             cmocka_unit_test(what_is_kept_is_bounded),
             cmocka_unit_test(other_ways_of_decoding),
             cmocka_unit_test(the_end_comes_at_any_time),
