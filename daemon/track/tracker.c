@@ -4,15 +4,14 @@
 #include "base/mono.h"
 #include "flow/box.h"
 #include "track/assign.h"
-#include "track/motion.h"
 #include "track/places.h"
+#include "track/rhythm.h"
+#include "track/track.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #define CONFIRM_MAX  32
-#define PAST         64 /* pictures remembered; a second has at most 30, and CONFIRM_MAX + 1 */
-#define INTERVALS    4
 #define MISSED_MIN   2    /* nobody is gone after one picture without him */
 #define UNSURE_BLIND 1.0f /* seconds without a detection after which an unsure one is not enough */
 #define HELD_US      (10 * MONO_SECOND) /* who was held back for longer begins when he moves */
@@ -24,24 +23,8 @@
 /* More than any cost that motion_cost() gives: whoever can be found is found. */
 #define ALONE 100.0f
 
+_Static_assert(RHYTHM_PAST > CONFIRM_MAX + 1, "it remembers what confirms");
 _Static_assert(ASSIGN_MAX >= SIGHTINGS_MAX && ASSIGN_MAX >= FACES_MAX, "assign() takes them all");
-
-struct track {
-    uint64_t id;
-    enum track_state state;
-    struct motion motion;
-    struct still still;
-    bool held;                 /* it appeared where only posters are; until it moves */
-    struct face face;          /* the latest detection */
-    int64_t first_us, last_us; /* of its detections */
-    int64_t there_us;          /* it was there then: found, or nothing has changed since */
-    uint64_t sure;             /* bit i: a sure detection i pictures ago */
-    int missed;                /* pictures since the latest detection */
-    bool found;                /* in this picture */
-    bool resting;              /* found when somebody looked last, and nothing has changed since */
-    bool aside;                /* nobody looked there in this picture */
-    bool outside;              /* the picture does not reach where it is expected */
-};
 
 struct tracker {
     struct conf_track conf;
@@ -49,12 +32,7 @@ struct tracker {
     int width, height; /* of the pictures; 0: not known */
     uint64_t last_id;
 
-    int64_t now_us;
-    int64_t picture_us;             /* the latest picture */
-    bool begun;                     /* there was one */
-    int64_t interval_us[INTERVALS]; /* the latest times between pictures; 0: not yet */
-    int64_t looked_us[PAST];        /* when pictures were looked at, the latest first */
-    int looks;
+    struct rhythm rhythm;
 
     int n;
     struct track tracks[SIGHTINGS_MAX];
@@ -92,85 +70,31 @@ void tracker_view(struct tracker *t, int width, int height)
     t->height = height;
 }
 
-/* The clock stepped back to time_us: what was so long ago stays so long ago. */
-static int64_t moved(int64_t then_us, int64_t by_us, int64_t time_us)
-{
-    int64_t us = mono_plus(then_us, by_us);
-    return us < time_us ? us : time_us;
-}
-
-static void step_back(struct tracker *t, int64_t by_us, int64_t time_us)
-{
-    t->picture_us = moved(t->picture_us, by_us, time_us);
-    for (int i = 0; i < t->looks; i++)
-        t->looked_us[i] = moved(t->looked_us[i], by_us, time_us);
-    for (int i = 0; i < t->n; i++) {
-        struct track *k = &t->tracks[i];
-        k->first_us = moved(k->first_us, by_us, time_us);
-        k->last_us = moved(k->last_us, by_us, time_us);
-        k->there_us = moved(k->there_us, by_us, time_us);
-    }
-    places_step_back(&t->places, by_us, time_us);
-}
-
-/* Returns the time that passed, never negative. */
-static int64_t advance(struct tracker *t, int64_t time_us)
-{
-    int64_t passed = t->begun ? mono_minus(time_us, t->now_us) : 0;
-    if (passed < 0) {
-        step_back(t, passed, time_us);
-        passed = 0;
-    }
-    t->now_us = time_us;
-    return passed;
-}
-
 static float seconds_of(int64_t us)
 {
     return (float)((double)us / MONO_SECOND);
 }
 
-/* Nothing has changed where he was found last: there he is. */
-static void rest(struct tracker *t, struct track *k, int64_t passed_us)
+/* Returns the time that passed, never negative. */
+static int64_t advance(struct tracker *t, int64_t time_us)
 {
-    k->there_us = mono_plus(k->there_us, passed_us);
-    k->found = false;
-    k->resting = k->missed == 0;
-    if (k->resting)
-        k->last_us = t->now_us;
-    motion_rest(&k->motion);
+    int64_t passed = rhythm_advance(&t->rhythm, time_us);
+    if (passed >= 0)
+        return passed;
+    for (int i = 0; i < t->n; i++)
+        track_step_back(&t->tracks[i], passed, time_us);
+    places_step_back(&t->places, passed, time_us);
+    return 0;
 }
 
 static void predict(struct tracker *t, int64_t passed_us)
 {
-    float seconds = seconds_of(passed_us);
     for (int i = 0; i < t->n; i++) {
         struct track *k = &t->tracks[i];
-        if (k->aside) {
-            rest(t, k, passed_us);
-            continue;
-        }
-        motion_predict(&k->motion, seconds);
-        const struct point *at = &k->motion.at;
-        k->outside = t->width > 0 && (at->x < 0 || at->y < 0 || at->x > (float)t->width ||
-                                             at->y > (float)t->height);
-    }
-}
-
-static void give(const struct track *k, struct sighting *s)
-{
-    *s = (struct sighting){
-            .track = k->id,
-            .state = k->state,
-            .found = k->found,
-            .resting = k->resting,
-            .face = k->face,
-            .first_us = k->first_us,
-            .last_us = k->last_us,
-    };
-    if (!k->found && k->state != TRACK_GONE) {
-        s->face.box = motion_box(&k->motion);
-        s->face.has_marks = false;
+        if (k->aside)
+            track_rest(k, passed_us, t->rhythm.now_us);
+        else
+            track_predict(k, seconds_of(passed_us), t->width, t->height);
     }
 }
 
@@ -180,7 +104,7 @@ static void end(struct tracker *t, int i, enum end_reason reason, struct sightin
     struct track *k = &t->tracks[i];
     k->state = TRACK_GONE;
     k->found = k->resting = false;
-    give(k, &ret->list[ret->n]);
+    ret->list[ret->n] = track_sighting(k);
     ret->list[ret->n++].reason = reason;
     *k = t->tracks[--t->n];
 }
@@ -194,62 +118,23 @@ static void end_all(struct tracker *t, enum end_reason reason, struct sightings 
 static void give_all(const struct tracker *t, struct sightings *ret)
 {
     for (int i = 0; i < t->n; i++)
-        give(&t->tracks[i], &ret->list[ret->n++]);
-}
-
-/* The smallest of the latest intervals: an outage among them does not count as usual. */
-static int64_t patience_us(const struct tracker *t)
-{
-    int64_t usual = 0;
-    for (int i = 0; i < INTERVALS; i++) {
-        int64_t one = t->interval_us[i];
-        if (one > 0 && (usual == 0 || one < usual))
-            usual = one;
-    }
-    usual = mono_plus(usual, usual / 2);
-    return usual > t->conf.lost_us ? usual : t->conf.lost_us;
+        ret->list[ret->n++] = track_sighting(&t->tracks[i]);
 }
 
 /* Has the camera given no picture for too long? Then nobody knows where its people are. */
 static void check_camera(struct tracker *t, struct sightings *ret)
 {
-    if (t->begun && mono_minus(t->now_us, t->picture_us) >= patience_us(t))
+    if (rhythm_dead(&t->rhythm, t->conf.lost_us))
         end_all(t, END_CAMERA_LOST, ret);
 }
 
-static void picture(struct tracker *t)
+static void begin_look(struct tracker *t)
 {
-    if (t->begun) {
-        for (int i = INTERVALS - 1; i > 0; i--)
-            t->interval_us[i] = t->interval_us[i - 1];
-        t->interval_us[0] = mono_minus(t->now_us, t->picture_us);
-    }
-    t->begun = true;
-    t->picture_us = t->now_us;
-}
-
-static void remember_look(struct tracker *t)
-{
-    if (t->looks < PAST)
-        t->looks++;
-    for (int i = t->looks - 1; i > 0; i--)
-        t->looked_us[i] = t->looked_us[i - 1];
-    t->looked_us[0] = t->now_us;
+    rhythm_look(&t->rhythm);
     for (int i = 0; i < t->n; i++) {
         t->tracks[i].sure <<= 1;
         t->tracks[i].found = t->tracks[i].resting = false;
     }
-}
-
-/* The pictures within which a track must be confirmed, as bits of `sure`. */
-static uint64_t window(const struct tracker *t)
-{
-    uint64_t bits = 0;
-    for (int i = 0; i < t->looks; i++) {
-        if (i <= t->conf.confirm || mono_minus(t->now_us, t->looked_us[i]) <= MONO_SECOND)
-            bits |= UINT64_C(1) << i;
-    }
-    return bits;
 }
 
 static int by_score(const void *a, const void *b)
@@ -304,10 +189,10 @@ static void watch_place(struct tracker *t, struct track *k, const struct box *b)
     still_see(&k->still, b);
     if (moved || !k->still.moved)
         return;
-    if (k->held && mono_minus(t->now_us, k->first_us) > HELD_US)
-        k->first_us = t->now_us;
+    if (k->held && mono_minus(t->rhythm.now_us, k->first_us) > HELD_US)
+        k->first_us = t->rhythm.now_us;
     else if (!k->held && still_us >= PLACE_STILL_US)
-        places_add(&t->places, &k->still.place, still_us, t->now_us);
+        places_add(&t->places, &k->still.place, still_us, t->rhythm.now_us);
     k->held = false;
 }
 
@@ -315,14 +200,8 @@ static void find(struct tracker *t, struct track *k, int f)
 {
     const struct face *face = &t->faces[f];
     t->track_of[f] = (int)(k - t->tracks);
-    motion_update(&k->motion, &face->box);
     watch_place(t, k, &face->box);
-    k->face = *face;
-    k->last_us = k->there_us = t->now_us;
-    k->missed = 0;
-    k->found = true;
-    if (is_sure(t, face))
-        k->sure |= 1;
+    track_found(k, face, is_sure(t, face), t->rhythm.now_us);
 }
 
 enum pass {
@@ -374,9 +253,9 @@ static void remember_places(struct tracker *t)
 {
     for (int f = 0; f < t->n_faces; f++) {
         if (t->track_of[f] < 0 || t->tracks[t->track_of[f]].held)
-            places_see(&t->places, &t->faces[f].box, t->now_us);
+            places_see(&t->places, &t->faces[f].box, t->rhythm.now_us);
     }
-    places_forget(&t->places, t->now_us);
+    places_forget(&t->places, t->rhythm.now_us);
 }
 
 /* Ends whoever was looked for long enough, and forgets what never became a person. */
@@ -387,10 +266,11 @@ static void miss(struct tracker *t, uint64_t within, struct sightings *ret)
         if (k->found || k->aside)
             continue;
         k->missed++;
-        bool over =
-                k->missed >= MISSED_MIN && mono_minus(t->now_us, k->there_us) >= t->conf.lost_us;
+        bool over = k->missed >= MISSED_MIN &&
+                    mono_minus(t->rhythm.now_us, k->there_us) >= t->conf.lost_us;
         if (over && k->state == TRACK_CONFIRMED && !k->still.moved)
-            places_add(&t->places, &k->still.place, mono_minus(k->last_us, k->first_us), t->now_us);
+            places_add(&t->places, &k->still.place, mono_minus(k->last_us, k->first_us),
+                    t->rhythm.now_us);
         if (over || (k->state == TRACK_TENTATIVE && !(k->sure & within)))
             end(t, i, END_LEFT, ret);
     }
@@ -402,20 +282,8 @@ static void begin(struct tracker *t, int room)
     for (int f = 0; f < t->n_faces && t->n < room; f++) {
         if (t->track_of[f] >= 0 || !is_sure(t, &t->faces[f]))
             continue;
-        struct track *k = &t->tracks[t->n];
-        *k = (struct track){
-                .id = ++t->last_id,
-                .face = t->faces[f],
-                .first_us = t->now_us,
-                .last_us = t->now_us,
-                .there_us = t->now_us,
-                .sure = 1,
-                .found = true,
-                .held = places_hold(&t->places, &t->faces[f].box),
-        };
-        motion_start(&k->motion, &t->faces[f].box);
-        still_start(&k->still, &t->faces[f].box);
-        t->n++;
+        bool held = places_hold(&t->places, &t->faces[f].box);
+        track_begin(&t->tracks[t->n++], ++t->last_id, &t->faces[f], held, t->rhythm.now_us);
     }
 }
 
@@ -429,42 +297,12 @@ static void confirm(struct tracker *t, uint64_t within)
     }
 }
 
-static struct box both(const struct box *a, const struct box *b)
-{
-    float right = fmaxf(a->x + a->w, b->x + b->w), bottom = fmaxf(a->y + a->h, b->y + b->h);
-    struct box all = {fminf(a->x, b->x), fminf(a->y, b->y), 0, 0};
-    all.w = right - all.x;
-    all.h = bottom - all.y;
-    return all;
-}
-
-/* Where a track may be after so long. */
-static struct box reach_of(const struct track *k, float seconds)
-{
-    struct motion then = k->motion;
-    struct box now = motion_box(&then);
-    motion_predict(&then, seconds);
-    struct box later = motion_box(&then);
-    return both(&now, &later);
-}
-
-/* Must somebody look? Also at who may be about to leave: once outside he changes nothing. */
-static bool is_open(const struct tracker *t, const struct track *k, const struct box *reach)
-{
-    bool leaves = t->width > 0 &&
-                  (reach->x < 0 || reach->y < 0 || reach->x + reach->w > (float)t->width ||
-                          reach->y + reach->h > (float)t->height);
-    return k->state != TRACK_CONFIRMED || k->missed > 0 || leaves;
-}
-
 int tracker_expect(const struct tracker *t, int64_t time_us, struct expected *ret)
 {
-    int64_t passed = mono_minus(time_us, t->now_us);
+    int64_t passed = mono_minus(time_us, t->rhythm.now_us);
     float seconds = seconds_of(passed > 0 ? passed : 0);
-    for (int i = 0; i < t->n; i++) {
-        ret[i].box = reach_of(&t->tracks[i], seconds);
-        ret[i].open = is_open(t, &t->tracks[i], &ret[i].box);
-    }
+    for (int i = 0; i < t->n; i++)
+        ret[i] = track_expect(&t->tracks[i], seconds, t->width, t->height);
     return t->n;
 }
 
@@ -484,8 +322,8 @@ static void set_aside(struct tracker *t, const struct box *parts, int n, int64_t
 {
     for (int i = 0; i < t->n; i++) {
         struct track *k = &t->tracks[i];
-        struct box reach = reach_of(k, seconds_of(passed_us));
-        k->aside = parts && !is_open(t, k, &reach) && !lies_in(&reach, parts, n);
+        struct expected at = track_expect(k, seconds_of(passed_us), t->width, t->height);
+        k->aside = parts && !at.open && !lies_in(&at.box, parts, n);
     }
 }
 
@@ -496,16 +334,16 @@ static void step(struct tracker *t, const struct box *parts, int n_parts, const 
     ret->n = 0;
     int64_t passed = advance(t, time_us);
     check_camera(t, ret);
-    picture(t);
+    rhythm_picture(&t->rhythm);
     set_aside(t, parts, n_parts, passed);
-    remember_look(t);
+    begin_look(t);
     predict(t, passed);
     take_faces(t, faces, n);
     match(t, PASS_SURE);
     match(t, PASS_UNSURE);
     match(t, PASS_REACH);
     remember_places(t);
-    uint64_t within = window(t);
+    uint64_t within = rhythm_window(&t->rhythm, t->conf.confirm);
     miss(t, within, ret);
     begin(t, SIGHTINGS_MAX - ret->n);
     confirm(t, within);
@@ -531,9 +369,9 @@ void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret)
     ret->n = 0;
     int64_t passed = advance(t, time_us);
     check_camera(t, ret);
-    picture(t);
+    rhythm_picture(&t->rhythm);
     for (int i = 0; i < t->n; i++)
-        rest(t, &t->tracks[i], passed);
+        track_rest(&t->tracks[i], passed, time_us);
     give_all(t, ret);
 }
 

@@ -1,4 +1,4 @@
-/* needs: app/pipeline app/models app/pool track/tracker track/assign track/motion track/places flow/box flow/polygon app/gaze vision/regions vision/tiles vision/yunet emit/emitter emit/votes flow/slot flow/queue flow/event flow/face flow/age base/err base/log base/mem base/mono base/redact base/stop base/thread base/url base/uuid base/when fake:vision fake:frame fake:camera fake:bus fake:album */
+/* needs: app/pipeline app/models app/pool track/tracker track/track track/rhythm track/assign track/motion track/places flow/box flow/polygon app/gaze vision/regions vision/tiles vision/yunet emit/emitter emit/votes flow/slot flow/queue flow/event flow/face flow/age base/err base/log base/mem base/mono base/redact base/stop base/thread base/url base/uuid base/when fake:vision fake:frame fake:camera fake:bus fake:album */
 #include "app/pipeline.h"
 
 #include "../fakes/fake_bus.h"

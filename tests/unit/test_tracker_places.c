@@ -1,4 +1,4 @@
-/* needs: track/tracker track/assign track/motion track/places flow/box base/mem */
+/* needs: track/tracker track/track track/rhythm track/assign track/motion track/places flow/box base/mem */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
