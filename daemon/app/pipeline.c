@@ -373,6 +373,7 @@ static void visit(struct lane *l, struct worker *w)
     }
     count_people(l);
     slot_need(l->slot, l->gaze.present > 0 || is_watched(l));
+    turn_favour(l->turn, l->gaze.present > 0);
 }
 
 static int open_nets(struct worker *w, struct err *e)

@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#define START_US (MONO_SECOND / 5)
+
 struct turn {
     /* set at birth */
     struct pool *pool;
@@ -16,6 +18,7 @@ struct turn {
     bool taken;
     int64_t ready_us;   /* since when there is work; 0: none known of */
     int64_t visited_us; /* the last visit's end */
+    bool favoured;
 };
 
 struct pool {
@@ -91,6 +94,11 @@ static int64_t due_us(const struct turn *t)
     return t->ready_us ? t->ready_us : t->visited_us + t->pool->visit_us;
 }
 
+static int64_t rank_us(const struct turn *t)
+{
+    return due_us(t) - (t->favoured ? START_US : 0);
+}
+
 /* Under the lock. */
 static struct turn *longest_due(const struct pool *p, int64_t now)
 {
@@ -99,7 +107,7 @@ static struct turn *longest_due(const struct pool *p, int64_t now)
         struct turn *t = p->turns[i];
         if (t->taken || due_us(t) > now || (p->stopping && !t->ready_us))
             continue;
-        if (!best || due_us(t) < due_us(best))
+        if (!best || rank_us(t) < rank_us(best))
             best = t;
     }
     return best;
@@ -153,6 +161,13 @@ struct turn *pool_next(struct pool *p, int worker, bool *ret_over)
     *ret_over = p->stopping && !t;
     pthread_mutex_unlock(&p->lock);
     return t;
+}
+
+void turn_favour(struct turn *t, bool favoured)
+{
+    pthread_mutex_lock(&t->pool->lock);
+    t->favoured = favoured;
+    pthread_mutex_unlock(&t->pool->lock);
 }
 
 void *turn_owner(const struct turn *t)

@@ -9,7 +9,8 @@
  * Each owner has a turn. It is due at once when somebody calls turn_ready() - its slot has
  * something - and else a fixed time after its last visit, so that an owner without news is looked
  * after too. A worker gets the one that has been due for the longest time and that nobody has, so
- * that a busy owner cannot starve the others, and is alone with it until it gives it back.
+ * that a busy owner cannot starve the others, and is alone with it until it gives it back. One that
+ * is favoured has a start of a fifth of a second, and no more.
  *
  * Of the workers that wait the one of the lowest number gets it: where one suffices, the others
  * never work, and what they would need for it - nets, memory, warm caches - is not made.
@@ -28,6 +29,9 @@ void turn_open(struct turn *t);
 
 /* There is work; void * so that a slot can call it. May be called while the turn is taken. */
 void turn_ready(void *turn);
+
+/* Whether it matters more than others just now. Only by who has the turn. */
+void turn_favour(struct turn *t, bool favoured);
 
 #define POOL_WORKERS 64 /* at most, numbered from 0 */
 

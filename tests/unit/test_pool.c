@@ -113,6 +113,27 @@ static void a_busy_owner_starves_nobody(void **state)
 }
 
 /* Who has no news is looked after too, in time, and not more often. */
+/* Before those who have waited for a moment longer, behind those who have for a quarter second. */
+static void who_is_favoured_has_a_start(void **state)
+{
+    (void)state;
+    struct pool *p = pool_new(NEVER_US);
+    struct turn *first = add(p, NULL), *second = add(p, NULL), *liked = add(p, NULL);
+    turn_favour(liked, true);
+    ready(first);
+    fake_mono_ahead(MONO_SECOND / 4);
+    ready(second);
+    fake_mono_ahead(MONO_SECOND / 10);
+    ready(liked);
+    assert_ptr_equal(next(p), first);
+    assert_ptr_equal(next(p), liked);
+    turn_favour(liked, false);
+    pool_give_back(liked, true);
+    assert_ptr_equal(next(p), second);
+    assert_ptr_equal(next(p), liked);
+    pool_free(p);
+}
+
 static void everybody_is_visited(void **state)
 {
     (void)state;
@@ -313,6 +334,7 @@ int main(void)
             cmocka_unit_test_setup(the_longest_waiting_comes_first, by_the_real_clock),
             cmocka_unit_test_setup(ready_while_taken_is_not_lost, by_the_real_clock),
             cmocka_unit_test_setup(a_busy_owner_starves_nobody, by_the_real_clock),
+            cmocka_unit_test_setup(who_is_favoured_has_a_start, by_the_real_clock),
             cmocka_unit_test_setup(everybody_is_visited, by_the_real_clock),
             cmocka_unit_test_setup(a_visit_that_comes_due_is_waited_for, by_the_real_clock),
             cmocka_unit_test_setup(a_stop_gives_out_what_is_ready, by_the_real_clock),
