@@ -75,6 +75,19 @@ void slot_put(struct slot *s, struct frame *f)
     s->wake(s->arg);
 }
 
+void slot_refresh(struct slot *s, struct frame *f)
+{
+    pthread_mutex_lock(&s->lock);
+    struct frame **place = s->marked ? &s->after : &s->before;
+    struct frame *drop = f;
+    if (*place && !s->closed) {
+        drop = *place;
+        *place = f;
+    }
+    pthread_mutex_unlock(&s->lock);
+    frame_unref(drop);
+}
+
 void slot_put_wait(struct slot *s, struct frame *f, int timeout_ms)
 {
     struct timespec until = thread_deadline(timeout_ms < 0 ? 0 : timeout_ms);

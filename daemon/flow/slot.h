@@ -35,8 +35,12 @@ void slot_free(struct slot *s); /* NULL is fine; nobody may be inside */
 /* Takes over the caller's reference to f, also when the slot is closed. */
 void slot_put(struct slot *s, struct frame *f);
 
-/* The same, but waits until the slot is empty, for so long at most; -1: for ever. Returns early,
- * losing f, when it is closed. */
+/* The same for a picture that nobody has to see: it replaces one that waits, which is so looked at
+ * later but not older, and is let go where none does. Neither counts as lost. */
+void slot_refresh(struct slot *s, struct frame *f);
+
+/* The same as slot_put(), but waits until the slot is empty, for so long at most; -1: for ever.
+ * Returns early, losing f, when it is closed. */
 void slot_put_wait(struct slot *s, struct frame *f, int timeout_ms);
 
 /* mark is the putter's own number. Of two marks with nothing taken in between the first stays. */

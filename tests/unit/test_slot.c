@@ -89,6 +89,31 @@ static void the_newest_wins(void **state)
     slot_free(NULL);
 }
 
+static void who_waits_is_refreshed(void **state)
+{
+    (void)state;
+    struct slot *s = new_slot();
+    slot_refresh(s, make(1)); /* nobody waits */
+    assert_true(slot_empty(s) && atomic_load(&freed) == 1);
+    slot_put(s, make(2));
+    slot_refresh(s, make(3));
+    slot_mark(s, 7);
+    slot_refresh(s, make(4)); /* never before the mark */
+    slot_put(s, make(5));
+    slot_refresh(s, make(6));
+    assert_int_equal(atomic_load(&wakes), 3);
+    assert_int_equal(take(s), 3);
+    assert_int_equal(take(s), 1007);
+    assert_int_equal(take(s), 6);
+    slot_put(s, make(8));
+    slot_close(s);
+    slot_refresh(s, make(9));
+    assert_int_equal(take(s), 8);
+    assert_true(slot_lost(s) == 0 && slot_empty(s));
+    assert_int_equal(atomic_load(&freed), 5);
+    slot_free(s);
+}
+
 static void a_mark_keeps_its_place(void **state)
 {
     (void)state;
@@ -225,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(the_newest_wins),
+            cmocka_unit_test(who_waits_is_refreshed),
             cmocka_unit_test(a_mark_keeps_its_place),
             cmocka_unit_test(closed),
             cmocka_unit_test(every_frame_is_taken_or_lost),
