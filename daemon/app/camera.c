@@ -10,6 +10,7 @@
 #include "app/camera.h"
 
 #include "app/doze.h"
+#include "app/overload.h"
 #include "base/backoff.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -55,7 +56,7 @@ struct camera {
     atomic_int state;
     atomic_bool file;
     atomic_bool asleep;
-    atomic_uint_fast64_t undecoded, wakes;
+    atomic_uint_fast64_t undecoded, wakes, dropped, behind;
     atomic_uint_fast64_t frames, damaged, sampled, reconnects, stalls;
 
     pthread_mutex_t lock; /* a leaf */
@@ -77,6 +78,7 @@ struct camera {
     int64_t last_frame_us;
     /* by earlier sessions */
     uint64_t damaged_before, undecoded_before, wakes_before, due_before;
+    uint64_t dropped_before, behind_before;
 };
 
 /* One connection, from open to close. */
@@ -199,7 +201,7 @@ static bool deliver(struct camera *c, struct session *s, struct frame *f)
     }
     if (!source_stream(s->source)->live && c->conf->pace == PACE_MAX)
         slot_put_wait(c->links.slot, f, -1);
-    else if (doze_counts(s->doze).late)
+    else if (doze_counts(s->doze).late && !ease_active(c->links.ease))
         slot_put_wait(c->links.slot, f, LATE_MS);
     else
         slot_put(c->links.slot, f);
@@ -238,6 +240,8 @@ static void take_stock(struct camera *c, struct session *s)
     struct doze_counts counts = doze_counts(s->doze);
     atomic_store(&c->undecoded, c->undecoded_before + counts.undecoded);
     atomic_store(&c->wakes, c->wakes_before + counts.wakes);
+    atomic_store(&c->dropped, c->dropped_before + counts.dropped);
+    atomic_store(&c->behind, c->behind_before + counts.behind);
     atomic_store(&c->asleep, counts.asleep);
     struct stream_info info = {0};
     decoder_info(s->decoder, &info);
@@ -291,11 +295,14 @@ static enum source_fault session(struct camera *c, struct session *s, struct err
     atomic_store(&c->file, !source_stream(s->source)->live);
     s->decoder = decoder_open(source_stream(s->source), c->conf->hwaccel, &fault, e);
     if (s->decoder) {
-        s->doze = doze_new(c->conf, source_stream(s->source), s->decoder, c->links.slot);
+        s->doze = doze_new(
+                c->conf, source_stream(s->source), s->decoder, c->links.slot, c->links.ease);
         fault = stream(c, s, e);
         c->damaged_before = atomic_load(&c->damaged);
         c->undecoded_before = atomic_load(&c->undecoded);
         c->wakes_before = atomic_load(&c->wakes);
+        c->dropped_before = atomic_load(&c->dropped);
+        c->behind_before = atomic_load(&c->behind);
         c->due_before += doze_counts(s->doze).due;
     }
     doze_free(s->doze);
@@ -497,6 +504,8 @@ void camera_status(struct camera *c, struct camera_status *ret)
     ret->sampled = atomic_load(&c->sampled);
     ret->undecoded = atomic_load(&c->undecoded);
     ret->wakes = atomic_load(&c->wakes);
+    ret->dropped = atomic_load(&c->dropped);
+    ret->behind = atomic_load(&c->behind);
     ret->asleep = atomic_load(&c->asleep);
     ret->reconnects = atomic_load(&c->reconnects);
     ret->stalls = atomic_load(&c->stalls);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ease;
 struct queue;
 struct slot;
 
@@ -26,6 +27,7 @@ struct camera_links {
     struct queue *to_store;
     void (*changed)(void *arg); /* its state has, or `once` is reached; on the camera's thread */
     void *arg;
+    const struct ease *ease; /* what it may do under the present load; NULL: everything */
 };
 
 /*
@@ -67,6 +69,8 @@ struct camera_status {
     uint64_t undecoded;        /* of these never decoded, as nothing happened */
     uint64_t wakes;            /* times that something did while it slept */
     bool asleep;
+    uint64_t dropped;    /* pictures that the rate asks for, given up for want of time */
+    uint64_t behind;     /* packets that had waited unread for too long */
     uint64_t reconnects; /* connections lost or refused */
     uint64_t stalls;     /* gaps of two frame intervals, at least 2 s */
 };

@@ -1,10 +1,13 @@
 #include "app/doze.h"
 
+#include "app/overload.h"
 #include "base/mem.h"
 #include "base/mono.h"
 #include "flow/frame.h"
 #include "flow/slot.h"
+#include "sample/lag.h"
 #include "sample/sampler.h"
+#include "sample/strain.h"
 #include "sample/vigil.h"
 #include "source/backlog.h"
 #include "source/decoder.h"
@@ -20,9 +23,12 @@
 struct doze {
     /* set at birth */
     const struct conf_camera *conf;
-    const struct slot *slot;
+    struct slot *slot;
     struct decoder *decoder;
-    bool gated; /* it may sleep */
+    const struct ease *ease;
+    bool gated;  /* it may sleep */
+    bool hasty;  /* its pictures cannot wait */
+    bool prompt; /* one that is old has waited unread */
     /* owned by the camera's thread */
     struct sampler sampler;
     struct scene scene;
@@ -30,6 +36,10 @@ struct doze {
     struct doze_counts counts;
     int64_t last_us; /* of the latest picture that was given out */
     bool still;      /* it showed nothing new */
+    struct lag lag;
+    int64_t now_us; /* of the latest packet */
+    double owed;    /* pictures that may be given out under the present order */
+    bool lean;      /* key frames only */
 
     /* Pictures that no other needs are left out where the others suffice. */
     bool sparing;     /* since the latest key frame */
@@ -52,18 +62,22 @@ struct doze {
 };
 
 struct doze *doze_new(const struct conf_camera *conf, const struct stream *stream,
-        struct decoder *decoder, const struct slot *slot)
+        struct decoder *decoder, struct slot *slot, const struct ease *ease)
 {
     struct doze *d = mem_new(1, sizeof(*d));
     d->conf = conf;
     d->slot = slot;
     d->decoder = decoder;
-    d->gated = conf->decode == DECODE_AUTO && (stream->live || conf->pace != PACE_MAX);
+    d->hasty = stream->live || conf->pace != PACE_MAX;
+    d->gated = conf->decode == DECODE_AUTO && d->hasty;
+    d->ease = d->hasty ? ease : NULL;
+    d->prompt = stream->prompt;
     d->next = AWAKE;
     d->last_us = INT64_MIN;
     sampler_init(&d->sampler, conf->fps);
     scene_init(&d->scene);
     vigil_init(&d->vigil);
+    lag_init(&d->lag);
     d->kept = backlog_new();
     return d;
 }
@@ -94,6 +108,24 @@ static struct scene_change look(struct doze *d, struct frame *f)
     return change;
 }
 
+/* Too old to tell anybody of, where there is no time for everything? */
+static bool outdated(const struct doze *d, int64_t time_us)
+{
+    int64_t age_us = d->now_us - time_us + d->lag.late_us;
+    return age_us > LAG_OLD_US && (ease_active(d->ease) || d->lag.late_us > LAG_OLD_US);
+}
+
+/* Is it one of those that there is time for? What shows nothing new costs none. */
+static bool affordable(struct doze *d, bool is_still)
+{
+    if (is_still)
+        return true;
+    d->owed += strain_share(ease_share(d->ease), slot_needed(d->slot));
+    bool pays = d->owed >= 1;
+    d->owed -= pays;
+    return pays;
+}
+
 /* Is the picture of this time to be analysed? */
 static bool is_wanted(struct doze *d, int64_t time_us)
 {
@@ -107,14 +139,22 @@ static bool is_wanted(struct doze *d, int64_t time_us)
     return due && !again;
 }
 
-/* One that is. */
+/* One that is; NULL: there is no time for it. */
 static struct frame *consider(struct doze *d, struct frame *f)
 {
     d->last_us = frame_time_us(f);
     struct scene_change change = look(d, f);
     d->still = change.still;
     vigil_picture(&d->vigil, &change, d->last_us);
-    return f;
+    bool old = outdated(d, d->last_us);
+    if (!old && affordable(d, change.still))
+        return f;
+    d->counts.dropped++;
+    if (old)
+        frame_unref(f);
+    else
+        slot_refresh(d->slot, f); /* who waits for a worker all the same gets the newest */
+    return NULL;
 }
 
 /* ------------------------------------------------------------- asleep --- */
@@ -264,12 +304,132 @@ static enum source_fault push_gated(struct doze *d, const struct packet *p, stru
 
 static enum source_fault push_end(struct doze *d)
 {
-    if (d->vigil.asleep)
+    if (d->vigil.asleep || d->lean)
         return SOURCE_OK;
     if (d->next == AWAKE)
         return decoder_push(d->decoder, NULL, NULL);
     d->ending = true;
     d->left = INT_MAX;
+    return SOURCE_OK;
+}
+
+/* ------------------------------------------------------------- too much to do --- */
+
+/* A packet that is neither decoded nor kept. */
+static void pass_by(struct doze *d, const struct packet *p)
+{
+    d->counts.frames++;
+    d->counts.undecoded++;
+    d->counts.due += sampler_take(&d->sampler, p->time_us);
+}
+
+/* What is kept will not be decoded. */
+static void give_up_kept(struct doze *d)
+{
+    int n = backlog_length(d->kept);
+    if (d->next == AWAKE)
+        let_go(d, n);
+    for (int i = d->next; d->next != AWAKE && i < n; i++) {
+        d->counts.due += sampler_take(&d->sampler, backlog_at(d->kept, i)->time_us);
+        d->counts.undecoded++;
+    }
+    d->next = AWAKE;
+    d->left = 0;
+    d->beyond = NULL;
+    forget(d);
+}
+
+/* What follows does not follow on what was decoded last. */
+static void begin_anew(struct doze *d)
+{
+    decoder_restart(d->decoder, false);
+    decoder_spare(d->decoder, false, false);
+    d->sparing = false;
+}
+
+static void leave_to_others(struct doze *d, const struct packet *p)
+{
+    struct vigil_packet packet = {.time_us = p->time_us, .size = p->size, .key = p->key};
+    vigil_pass(&d->vigil, &packet);
+}
+
+static enum lag_order heed_lag(struct doze *d, const struct packet *p)
+{
+    if (!d->prompt)
+        return LAG_DECODE;
+    enum lag_order order = lag_packet(&d->lag, p->stamp_us, p->time_us, p->key);
+    d->counts.behind += order == LAG_SKIP || d->lag.late_us > LAG_OLD_US;
+    return order;
+}
+
+static void skip(struct doze *d, const struct packet *p)
+{
+    uint64_t due = d->counts.due;
+    give_up_kept(d);
+    d->lean = false;
+    pass_by(d, p);
+    leave_to_others(d, p);
+    d->counts.dropped += d->counts.due - due;
+}
+
+/* Is this packet's fate that of key frames only? Both ways lead over a key frame, but where
+ * somebody is needed: then what was kept since the last one is decoded. */
+static bool heed_order(struct doze *d, const struct packet *p)
+{
+    bool wanted = ease_keys(d->ease) && !slot_needed(d->slot);
+    if (!d->lean) {
+        if (!wanted || !p->key || d->next != AWAKE || d->vigil.asleep)
+            return false; /* asleep it does less still */
+        give_up_kept(d);
+        d->lean = true;
+        return true;
+    }
+    if (wanted || !p->key)
+        return true;
+    d->lean = false;
+    give_up_kept(d);
+    begin_anew(d);
+    return false;
+}
+
+/* The key frame is given out, whatever the rate asks for. */
+static enum source_fault show_key(struct doze *d, const struct packet *p, struct err *e)
+{
+    struct frame *f;
+    enum source_fault fault = decode_alone(d, p, &f, e);
+    if (fault != SOURCE_OK)
+        return fault;
+    uint64_t due = d->counts.due - d->due_then;
+    d->counts.dropped += due ? due - 1 : 0;
+    give_up_kept(d);
+    if (f) {
+        (void)look(d, f);
+        d->last_us = frame_time_us(f);
+    }
+    d->ready = f;
+    decoder_restart(d->decoder, false);
+    keep(d, p);
+    return SOURCE_OK;
+}
+
+static enum source_fault push_lean(struct doze *d, const struct packet *p, struct err *e)
+{
+    leave_to_others(d, p);
+    if (p->key)
+        return show_key(d, p, e);
+    /* Without its key frame it is worth nothing, and without room neither is that. */
+    if (!backlog_room(d->kept, p->size))
+        give_up_kept(d);
+    if (backlog_length(d->kept) == 0) {
+        pass_by(d, p);
+        return SOURCE_OK;
+    }
+    keep(d, p);
+    if (slot_needed(d->slot)) {
+        d->lean = false;
+        vigil_rouse(&d->vigil, p->time_us);
+        wake(d, 0, false);
+    }
     return SOURCE_OK;
 }
 
@@ -294,7 +454,18 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
     }
     if (!packet)
         return push_end(d);
-    return d->gated ? push_gated(d, packet, e) : decoder_push(d->decoder, packet, e);
+    d->now_us = packet->time_us;
+    enum lag_order order = heed_lag(d, packet);
+    if (order == LAG_SKIP) {
+        skip(d, packet);
+        return SOURCE_OK;
+    }
+    if (order == LAG_RESUME)
+        begin_anew(d);
+    if (heed_order(d, packet))
+        return push_lean(d, packet, e);
+    bool through = !d->gated && d->next == AWAKE;
+    return through ? decoder_push(d->decoder, packet, e) : push_gated(d, packet, e);
 }
 
 /* Gives the decoder the next of the packets that were kept; false: no more for now. */
@@ -336,8 +507,9 @@ struct frame *doze_pull(struct doze *d)
         while (decoder_next(d->decoder, &time_us)) {
             /* One that the rate does not ask for need not leave the card. */
             f = is_wanted(d, time_us) ? decoder_take(d->decoder) : NULL;
+            f = f ? consider(d, f) : NULL;
             if (f)
-                return consider(d, f);
+                return f;
         }
     } while (catch_up(d));
     return NULL;
@@ -347,6 +519,7 @@ struct doze_counts doze_counts(const struct doze *d)
 {
     struct doze_counts counts = d->counts;
     counts.asleep = d->vigil.asleep;
+    counts.lean = d->lean;
     counts.late = d->next != AWAKE;
     return counts;
 }

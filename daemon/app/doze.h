@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct decoder;
+struct ease;
 struct frame;
 struct slot;
 
@@ -21,13 +22,20 @@ struct slot;
  * out in order with the times that they came at. A file as fast as it can be analysed never sleeps:
  * who is there is known too late for two runs to be the same.
  *
+ * Where the machine cannot do everything it does less (app/overload.h): of the pictures that are
+ * due it gives out a share, the others only in the place of one that still waits in the slot; and
+ * where nobody is, key frames only, with what follows on the last one kept for the case that
+ * somebody is found in it. Whatever the order, what is late is not given out, and who does not
+ * catch up goes on at a later key frame (sample/lag.h).
+ *
  * Threads: the camera's.
  */
 struct doze;
 
-/* conf, the decoder and the slot, which says who is needed, are borrowed and outlive it. */
+/* conf, the decoder, the slot, which says who is needed, and the order, which may be NULL, are
+ * borrowed and outlive it. */
 struct doze *doze_new(const struct conf_camera *conf, const struct stream *stream,
-        struct decoder *decoder, const struct slot *slot);
+        struct decoder *decoder, struct slot *slot, const struct ease *ease);
 void doze_free(struct doze *d); /* NULL is fine */
 
 /* As decoder_push(), with the same rule: all is pulled before the next push. */
@@ -41,7 +49,10 @@ struct doze_counts {
     uint64_t due;       /* that the rate asks for, decoded or not */
     uint64_t undecoded; /* packets that were let go without decoding them */
     uint64_t wakes;
+    uint64_t dropped; /* of those due never given out, for want of time */
+    uint64_t behind;  /* packets that had waited unread for too long */
     bool asleep;
+    bool lean; /* key frames only, by order */
     bool late; /* the pictures are of a moment ago: whoever takes them may be waited for */
 };
 struct doze_counts doze_counts(const struct doze *d);

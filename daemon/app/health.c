@@ -1,6 +1,7 @@
 #include "app/health.h"
 
 #include "app/camera.h"
+#include "app/overload.h"
 #include "app/pipeline.h"
 #include "app/station.h"
 #include "app/trouble.h"
@@ -42,6 +43,9 @@ struct health {
     struct bus *bus;
 
     int64_t stats_us;
+    struct overload *overload;
+    int64_t ticked_us; /* the last tick, and the workers' time until then */
+    int64_t worked_us;
     int64_t slow_us;    /* since when; 0: not */
     int64_t refused_us; /* when a reload was refused; 0: the last one was not */
     char refused[sizeof(((struct err *)0)->text)];
@@ -54,7 +58,8 @@ struct health *health_new(struct store *store)
 {
     struct health *h = mem_new(1, sizeof(*h));
     h->store = store;
-    h->born_us = h->stats_us = mono_us();
+    h->overload = overload_new();
+    h->born_us = h->stats_us = h->ticked_us = mono_us();
     return h;
 }
 
@@ -64,7 +69,13 @@ void health_free(struct health *h)
         return;
     free(h->stations);
     free(h->watched);
+    overload_free(h->overload);
     free(h);
+}
+
+const struct ease *health_ease(const struct health *h)
+{
+    return overload_ease(h->overload);
 }
 
 void health_set(
@@ -197,7 +208,15 @@ static void house_troubles(struct health *h, struct troubles *t, int64_t now)
     }
     double looked, lost;
     rates(h, &looked, &lost);
-    if (lasts(lost > 1 && lost > SLOW_SHARE * (looked + lost), &h->slow_us, now)) {
+    int64_t over_us = overload_since_us(h->overload);
+    bool slow = lasts(lost > 1 && lost > SLOW_SHARE * (looked + lost), &h->slow_us, now);
+    if (over_us) {
+        char words[160];
+        overload_words(h->overload, words, sizeof(words));
+        (void)snprintf(
+                text, sizeof(text), "overloaded: %s; lower fps, or watch fewer cameras", words);
+        trouble_add(t, "this host", seconds(over_us, now), text);
+    } else if (slow) {
         (void)snprintf(text, sizeof(text),
                 "too slow: %.0f of %.0f pictures a second are not looked at; lower fps, or watch "
                 "fewer cameras",
@@ -345,6 +364,7 @@ char *health_status(struct health *h)
     json_object_set_new(j, "node", text(h->conf->node));
     json_object_set_new(j, "pid", json_integer(getpid()));
     json_object_set_new(j, "broker", broker_json(h));
+    json_object_set_new(j, "overload", overload_json(h->overload, mono_us()));
     struct store_stats store;
     store_stats(h->store, &store);
     json_t *database = json_object();
@@ -387,11 +407,29 @@ static void publish_stats(struct health *h)
     free(text);
 }
 
+/* How much all cameras may do in the next second, by what became of the last one. */
+static void share_out(struct health *h, int64_t now)
+{
+    struct strain_second second = {0};
+    for (int i = 0; i < h->n_stations; i++)
+        station_strain(&h->stations[i], &second);
+    struct pipeline_stats p;
+    pipeline_stats(h->pipeline, &p);
+    int64_t worked_us = p.detect_us + p.estimate_us;
+    double span_us = (double)(now - h->ticked_us) * pipeline_workers(h->pipeline);
+    if (worked_us >= h->worked_us && span_us > 0) /* else it is another pipeline */
+        second.busy = (double)(worked_us - h->worked_us) / span_us;
+    h->worked_us = worked_us;
+    h->ticked_us = now;
+    overload_tick(h->overload, &second, now);
+}
+
 void health_tick(struct health *h)
 {
     int64_t now = mono_us();
     for (int i = 0; i < h->n_stations; i++)
         station_look(&h->stations[i], now);
+    share_out(h, now);
     tell_systemd(h, all_move(h, now));
     if (h->bus && now - h->stats_us >= STATS_US) {
         h->stats_us = now;

@@ -7,6 +7,7 @@
 struct bus;
 struct camera;
 struct conf;
+struct ease;
 struct lane;
 struct pipeline;
 struct store;
@@ -15,14 +16,18 @@ struct store;
  * What the daemon is doing, in one document, for everybody who asks: `facectl status`, the
  * `stats` topic, systemd's status line, its watchdog.
  *
- * It only reads the counters that the threads keep; main owns it and calls health_tick() about
- * once a second.
+ * It only reads the counters that the threads keep; what it writes is the order by which all
+ * cameras do less while there is too much to do. Main owns it and calls health_tick() about once a
+ * second.
  */
 struct health;
 
 /* Borrowed; it outlives it. */
 struct health *health_new(struct store *);
 void health_free(struct health *h); /* NULL is fine */
+
+/* What the cameras may do; lives as long as it. */
+const struct ease *health_ease(const struct health *h);
 
 /* What is in effect from now on; borrowed until the next call; bus NULL: none. */
 void health_set(struct health *h, const struct conf *, const struct pipeline *, struct bus *);

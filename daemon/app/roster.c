@@ -186,6 +186,7 @@ static int begin(struct roster *r, struct entry *e)
             .to_store = r->links.to_store,
             .changed = r->links.wake,
             .arg = r->links.arg,
+            .ease = health_ease(r->links.health),
     };
     e->camera = camera_new(e->camera_conf, &links, e->enabled, r->links.once);
     lane_attach(e->lane, e->camera);

@@ -30,6 +30,17 @@ void station_look(struct station *s, int64_t now)
     s->stalls_before = s->status.stalls;
 }
 
+void station_strain(struct station *s, struct strain_second *sum)
+{
+    sum->sampled += s->status.sampled - s->sampled_before;
+    sum->lost += s->stats.lost - s->lost_before;
+    sum->cameras += s->status.state == CAMERA_ONLINE;
+    sum->late += s->status.behind > s->behind_before;
+    s->sampled_before = s->status.sampled;
+    s->lost_before = s->stats.lost;
+    s->behind_before = s->status.behind;
+}
+
 /* The keys of the contract's stats. */
 static json_t *camera_json(struct station *s, int64_t now)
 {
@@ -63,6 +74,8 @@ static void add_details(json_t *j, const struct station *s, int64_t now)
     json_object_set_new(j, "asleep", json_boolean(c->asleep));
     json_object_set_new(j, "undecoded", json_integer((json_int_t)c->undecoded));
     json_object_set_new(j, "wakes", json_integer((json_int_t)c->wakes));
+    json_object_set_new(j, "dropped", json_integer((json_int_t)c->dropped));
+    json_object_set_new(j, "late_packets", json_integer((json_int_t)c->behind));
     json_object_set_new(j, "sampled", json_integer((json_int_t)c->sampled));
     json_object_set_new(j, "looks", json_integer((json_int_t)s->stats.looks));
     json_object_set_new(j, "partial", json_integer((json_int_t)s->stats.partial));

@@ -3,6 +3,7 @@
 #include "app/camera.h"
 #include "app/meter.h"
 #include "app/pipeline.h"
+#include "sample/strain.h"
 
 #include <stdint.h>
 
@@ -18,9 +19,13 @@ struct station {
     struct meter frames, looks, seen, lost; /* seen: looked at, or known to be as before */
     struct hourly reconnects, stalls;
     uint64_t reconnects_before, stalls_before;
+    uint64_t sampled_before, lost_before, behind_before; /* as station_strain() last heard */
 };
 
 void station_look(struct station *s, int64_t mono_us);
+
+/* Adds what became of its pictures since this was last called, as station_look() saw it. */
+void station_strain(struct station *s, struct strain_second *sum);
 
 /* The keys of the stats topic; with details what an operator wants to know beyond them. A json_t,
  * the caller's. */

@@ -89,6 +89,20 @@ enum vigil_order vigil_packet(struct vigil *v, const struct vigil_packet *p)
     return due || word != QUIET_STILL ? VIGIL_CHECK : VIGIL_KEEP;
 }
 
+void vigil_pass(struct vigil *v, const struct vigil_packet *p)
+{
+    count_gop(v, p);
+    (void)quiet_hear(&v->quiet, p->size, p->key);
+    quiet_moved(&v->quiet, false); /* nobody will see what it showed */
+    v->asleep = v->replaying = v->by_size = false;
+    v->woke_us = p->time_us;
+}
+
+void vigil_rouse(struct vigil *v, int64_t time_us)
+{
+    wake(v, time_us, false);
+}
+
 bool vigil_checked(struct vigil *v, const struct scene_change *change, int64_t time_us)
 {
     v->checked_us = time_us;

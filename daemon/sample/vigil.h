@@ -50,6 +50,11 @@ struct vigil_packet {
 void vigil_init(struct vigil *v);
 enum vigil_order vigil_packet(struct vigil *v, const struct vigil_packet *p);
 
+/* A packet about which others decide just now, for reasons of their own: it is awake, and as
+ * experienced as before. vigil_rouse(): and they decode what they had kept. */
+void vigil_pass(struct vigil *v, const struct vigil_packet *p);
+void vigil_rouse(struct vigil *v, int64_t time_us);
+
 /* What the key frame of VIGIL_CHECK shows, NULL: it could not be decoded. True: go on sleeping, and
  * what was kept before it can be forgotten. False: decode all that is kept, it too. */
 bool vigil_checked(struct vigil *v, const struct scene_change *change, int64_t time_us);

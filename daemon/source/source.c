@@ -212,6 +212,8 @@ static void describe(struct source *s)
     };
     if (!s->stream.live && s->format->duration > 0)
         s->stream.duration_us = av_rescale(s->format->duration, 1000000, AV_TIME_BASE);
+    /* A playlist's packets come by the segment. */
+    s->stream.prompt = s->stream.live && s->kind != ORIGIN_HTTP;
     s->paced = !s->stream.live && s->cam->pace == PACE_REAL;
     timeline_init(&s->due, s->stream.live, s->stream.mono_us, s->stream.fps);
 }
@@ -388,6 +390,7 @@ enum source_fault source_read(struct source *s, struct packet *ret_packet, struc
             .size = s->packet->size,
             .key = key,
             .damaged = damaged,
+            .stamp_us = packet_stamp_us(s),
     };
     return SOURCE_OK;
 }

@@ -18,6 +18,7 @@ struct stream {
     double fps;             /* nominal; 0: not known */
     int64_t duration_us;    /* of a file; 0: not known */
     bool live;              /* times are those of arrival; a gap in the timestamps means loss */
+    bool prompt;            /* each packet is sent when it is made: one that is old has waited */
     int64_t mono_us;        /* when it was opened, by both clocks */
     int64_t wall_us;
 };
@@ -25,10 +26,11 @@ struct stream {
 /* A packet, normally one picture. It belongs to the source and lives until its next read. */
 struct packet {
     struct AVPacket *av;
-    int64_t time_us; /* live: arrival; file: when it is due, by the monotonic clock */
-    int size;        /* bytes */
-    bool key;        /* can be decoded without the ones before it */
-    bool damaged;    /* something of it, or between it and the one before, was lost */
+    int64_t time_us;  /* live: arrival; file: when it is due, by the monotonic clock */
+    int size;         /* bytes */
+    bool key;         /* can be decoded without the ones before it */
+    bool damaged;     /* something of it, or between it and the one before, was lost */
+    int64_t stamp_us; /* the stream's own time in the order of decoding; INT64_MIN: not known */
 };
 
 /* What a person wants to know of a stream: of `facectl probe` and the status. */

@@ -1,4 +1,4 @@
-/* needs: app/camera app/doze sample/sampler sample/scene sample/vigil sample/quiet source/backlog source/origin flow/slot flow/queue flow/event flow/face flow/age base/backoff base/err base/log base/mem base/redact base/thread base/url base/when fake:mono fake:stop fake:source fake:frame fake:bus */
+/* needs: app/camera app/doze app/overload sample/lag sample/strain sample/sampler sample/scene sample/vigil sample/quiet source/backlog source/origin flow/slot flow/queue flow/event flow/face flow/age base/backoff base/err base/log base/mem base/redact base/thread base/url base/when fake:mono fake:stop fake:source fake:frame fake:bus */
 #include "app/camera.h"
 
 #include "../fakes/fake_bus.h"
@@ -96,7 +96,7 @@ static void configure_file(struct rig *r, const struct fake_step *script)
 
 static void begin(struct rig *r, int once)
 {
-    struct camera_links links = {r->slot, r->to_store, changed, r};
+    struct camera_links links = {r->slot, r->to_store, changed, r, NULL};
     r->camera = camera_new(&r->conf, &links, r->enabled, once);
     assert_int_equal(camera_start(r->camera), 0);
 }

@@ -1,9 +1,11 @@
-/* needs: app/doze sample/sampler sample/scene sample/vigil sample/quiet source/backlog flow/slot base/err base/log base/mem base/mono base/redact base/thread base/url fake:frame */
+/* needs: app/doze app/overload sample/lag sample/strain sample/sampler sample/scene sample/vigil sample/quiet source/backlog flow/slot base/err base/log base/mem base/mono base/redact base/thread base/url fake:frame */
 #include "app/doze.h"
 
 #include "../fakes/fake_frame.h"
+#include "app/overload.h"
 #include "base/mono.h"
 #include "flow/slot.h"
+#include "sample/strain.h"
 #include "source/backlog.h"
 #include "source/decoder.h"
 
@@ -116,9 +118,12 @@ struct rig {
     struct stream stream;
     struct slot *slot;
     struct doze *doze;
+    struct ease ease;
     AVPacket *av;
     int gop, at, quiet;
     int every; /* of so many pictures one is needed by others; 0: all are */
+    int64_t wait_us,
+            wait_more_us; /* how long packets lie unread, and each longer than the one before */
     int last_given;
     int given;
 };
@@ -145,7 +150,8 @@ static void begin(struct rig *r, enum decoding decode, int gop)
     decoder = (struct decoder){.fresh = true, .inside = -1};
     taken = 0;
     r->slot = slot_new(woken, NULL);
-    r->doze = doze_new(&r->conf, &r->stream, &decoder, r->slot);
+    atomic_store(&r->ease.share, 1000);
+    r->doze = doze_new(&r->conf, &r->stream, &decoder, r->slot, &r->ease);
     r->av = av_packet_alloc();
     assert_int_equal(av_new_packet(r->av, 16), 0);
 }
@@ -177,7 +183,9 @@ static void run(struct rig *r, int packets, bool moves)
     for (int k = 0; k < packets; k++, r->at++) {
         bool key = r->at % r->gop == 0;
         int size = key ? 100000 + r->at % 7 * 100 : r->quiet + r->at % 13 + (moves ? 4000 : 0);
-        struct packet p = {r->av, (r->at + 1) * STEP, size, key, false};
+        struct packet p = {
+                r->av, (r->at + 1) * STEP, size, key, false, (r->at + 1) * STEP - r->wait_us};
+        r->wait_us += r->wait_us + r->wait_more_us > 0 ? r->wait_more_us : -r->wait_us;
         struct err e = {0};
         life[r->at].key = key;
         life[r->at].spare = !key && r->every && r->at % r->gop % r->every;
@@ -328,7 +336,7 @@ static void what_is_kept_is_bounded(void **state)
     struct backlog *b = backlog_new();
     AVPacket *av = av_packet_alloc();
     assert_int_equal(av_new_packet(av, 16), 0);
-    struct packet p = {av, 1, BACKLOG_BYTES / 4, true, false};
+    struct packet p = {av, 1, BACKLOG_BYTES / 4, true, false, 0};
     for (int i = 0; i < 4; i++)
         assert_true(backlog_add(b, &p));
     assert_false(backlog_room(b, 1) || backlog_add(b, &p));
@@ -370,7 +378,7 @@ static void other_ways_of_decoding(void **state)
     doze_free(r.doze);
     r.stream.live = false;
     r.conf.pace = PACE_MAX;
-    r.doze = doze_new(&r.conf, &r.stream, &decoder, r.slot);
+    r.doze = doze_new(&r.conf, &r.stream, &decoder, r.slot, NULL);
     run(&r, 25 * 60, false);
     assert_int_equal(decoded(&r, 0), r.at);
     end(&r);
@@ -408,7 +416,7 @@ static void a_fault_is_told(void **state)
     decoder.fault = SOURCE_TOO_LARGE;
     slot_need(r.slot, true);
     run(&r, 1, true);
-    struct packet p = {r.av, (r.at + 1) * STEP, 4000, false, false};
+    struct packet p = {r.av, (r.at + 1) * STEP, 4000, false, false, 0};
     struct err e = {0};
     assert_int_equal(doze_push(r.doze, &p, &e), SOURCE_TOO_LARGE);
     assert_string_equal(e.text, "too large");
@@ -416,22 +424,185 @@ static void a_fault_is_told(void **state)
     end(&r);
 }
 
-/* Whatever happens: each packet is decoded, or was let go after a key frame showed nothing new. */
+static void ask(struct rig *r, int share, bool keys)
+{
+    atomic_store(&r->ease.share, share);
+    atomic_store(&r->ease.keys, keys);
+}
+
+/* Evenly, and the more where somebody is; decoding goes on. */
+static void a_share_of_the_pictures_is_given_out(void **state)
+{
+    (void)state;
+    for (int somebody = 0; somebody <= 1; somebody++) {
+        struct rig r;
+        begin(&r, DECODE_ALL, 50);
+        ask(&r, 250, false);
+        slot_need(r.slot, somebody);
+        run(&r, 25 * 60, true);
+        assert_int_equal(decoded(&r, 0), r.at);
+        assert_in_range(counts(&r).due, r.at / 5 - 2, r.at / 5 + 2);
+        assert_int_equal(counts(&r).dropped + (unsigned)r.given, counts(&r).due);
+        int want = (int)(strain_share(0.25, somebody) * r.at / 5);
+        assert_in_range(r.given, want - 2, want + 2);
+        for (int i = 30, before = 0; i < r.at; i++) {
+            if (!life[i].given)
+                continue;
+            assert_true(!before || i - before <= 22);
+            before = i;
+        }
+        int given = r.given;
+        ask(&r, 1000, false);
+        run(&r, 25 * 60, true);
+        assert_in_range(r.given - given, 298, 302);
+        end(&r);
+    }
+}
+
+/* What shows nothing new is not looked at again anyway. */
+static void still_pictures_are_given_out_all_the_same(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_AUTO, 100000); /* never sleeps */
+    run(&r, 25 * 5, false);
+    ask(&r, 200, false);
+    int given = r.given;
+    run(&r, 25 * 60, false);
+    assert_in_range(r.given - given, 298, 302);
+    end(&r);
+}
+
+static void where_nobody_is_key_frames_are_enough(void **state)
+{
+    (void)state;
+    for (enum decoding way = DECODE_AUTO; way <= DECODE_ALL; way++) {
+        struct rig r;
+        begin(&r, way, 50);
+        run(&r, 25 * 20, true);
+        assert_int_equal(decoded(&r, 0), r.at);
+        ask(&r, 200, true);
+        int from = r.at, given = r.given;
+        run(&r, 25 * 60 - 20, true); /* twenty before a key frame */
+        assert_int_equal(decoded(&r, from), 30);
+        assert_int_equal(r.given - given, 30);
+        assert_true(life[r.at - 30].given && counts(&r).dropped >= 29 * 9);
+
+        /* Somebody was found in the last one: what followed on it was kept. */
+        slot_need(r.slot, true);
+        from = r.at - 30;
+        run(&r, 25 * 60 + 20, true);
+        assert_int_equal(decoded(&r, from), r.at - from);
+        assert_int_equal(counts(&r).frames, r.at);
+        assert_in_range(counts(&r).due, r.at / 5 - 2, r.at / 5 + 2);
+
+        /* And gone: key frames again, until there is time. */
+        slot_need(r.slot, false);
+        from = r.at;
+        run(&r, 25 * 20, true);
+        assert_int_equal(decoded(&r, from), 10);
+        ask(&r, 1000, false);
+        from = r.at;
+        run(&r, 25 * 20, true);
+        assert_int_equal(decoded(&r, from), r.at - from);
+        assert_int_equal(decoded(&r, 0) + (int)counts(&r).undecoded, r.at);
+        end(&r);
+    }
+}
+
+/* Asleep a camera does less than that, and wakes as ever. */
+static void key_frames_only_wake_nobody(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_AUTO, 50);
+    run(&r, 25 * 30, false);
+    assert_true(counts(&r).asleep);
+    ask(&r, 200, true);
+    int from = r.at;
+    run(&r, 25 * 60, false);
+    assert_true(counts(&r).asleep && !counts(&r).lean);
+    assert_in_range(decoded(&r, from), 13, 17);
+    run(&r, 25 * 10, true);
+    assert_true(counts(&r).wakes == 1 && counts(&r).lean);
+    end(&r);
+}
+
+static void somebody_is_never_left_at_key_frames(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_ALL, 50);
+    slot_need(r.slot, true);
+    ask(&r, 200, true);
+    run(&r, 25 * 60, true);
+    assert_int_equal(decoded(&r, 0), r.at);
+    end(&r);
+}
+
+static void there_may_be_no_room_for_what_follows(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_ALL, 2 * BACKLOG_PACKETS);
+    ask(&r, 200, true);
+    run(&r, 2 * BACKLOG_PACKETS - 10, true);
+    slot_need(r.slot, true);
+    run(&r, 10, true);
+    assert_int_equal(decoded(&r, 0), 1);
+    run(&r, 100, true); /* from the next key frame on */
+    assert_int_equal(decoded(&r, 0), 101);
+    assert_int_equal(counts(&r).undecoded + 101, r.at);
+    end(&r);
+}
+
+/* Too slow by half: on from a later key frame, and what is old is not given out. */
+static void who_falls_behind_goes_on_at_a_key_frame(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_ALL, 50);
+    r.stream.prompt = true;
+    doze_free(r.doze);
+    r.doze = doze_new(&r.conf, &r.stream, &decoder, r.slot, &r.ease);
+    run(&r, 25 * 10, true);
+    r.wait_more_us = STEP / 2;
+    run(&r, 60, true);
+    assert_true(counts(&r).behind > 0 && counts(&r).undecoded > 0);
+    int given = r.given, done = decoded(&r, 0);
+    r.wait_more_us = -STEP; /* reading alone is fast */
+    run(&r, 35, true);
+    assert_int_equal(r.given, given);
+    assert_int_equal(decoded(&r, 0), done);
+    run(&r, 25 * 20, true);
+    assert_true(decoded(&r, 0) - done > 25 * 17 && r.given - given > 5 * 17);
+    assert_int_equal(counts(&r).frames, r.at);
+    assert_int_equal(decoded(&r, 0) + (int)counts(&r).undecoded, r.at);
+    assert_int_equal(counts(&r).dropped + (unsigned)r.given, counts(&r).due);
+    end(&r);
+}
+
+/* Whatever happens: each packet is decoded, or was let go. */
 static void at_random(void **state)
 {
     (void)state;
     unsigned seed = 3;
     struct rig r;
     begin(&r, DECODE_AUTO, 50);
+    r.stream.prompt = true;
+    doze_free(r.doze);
+    r.doze = doze_new(&r.conf, &r.stream, &decoder, r.slot, &r.ease);
     while (r.at < PACKETS - 2000) {
         seed = seed * 1103515245u + 12345u;
         unsigned what = seed >> 16;
         slot_need(r.slot, what % 5 == 0);
+        ask(&r, what % 11 < 3 ? 300 : 1000, what % 11 < 2);
+        r.wait_more_us = what % 7 == 0 ? STEP / 3 : -STEP;
         r.gop = what % 3 == 0 ? 25 : what % 3 == 1 ? 50 : 200;
         run(&r, (int)(what % 500), what % 4 == 0);
         struct doze_counts c = counts(&r);
         assert_int_equal(c.frames, r.at);
-        if (!c.asleep && !c.late)
+        if (!c.asleep && !c.late && !c.lean)
             assert_int_equal(decoded(&r, 0) + (int)c.undecoded, r.at);
     }
     assert_true(counts(&r).wakes > 5 && counts(&r).undecoded > 1000);
@@ -450,6 +621,13 @@ int main(void)
             cmocka_unit_test(other_ways_of_decoding),
             cmocka_unit_test(the_end_comes_at_any_time),
             cmocka_unit_test(a_fault_is_told),
+            cmocka_unit_test(a_share_of_the_pictures_is_given_out),
+            cmocka_unit_test(still_pictures_are_given_out_all_the_same),
+            cmocka_unit_test(where_nobody_is_key_frames_are_enough),
+            cmocka_unit_test(key_frames_only_wake_nobody),
+            cmocka_unit_test(somebody_is_never_left_at_key_frames),
+            cmocka_unit_test(there_may_be_no_room_for_what_follows),
+            cmocka_unit_test(who_falls_behind_goes_on_at_a_key_frame),
             cmocka_unit_test(at_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,8 @@ static void each_camera_has_its_label(void **state)
     char *text = of("{\"version\":\"0.1.0\",\"uptime_s\":5,\"cameras\":{"
                     "\"door\":{\"frames\":100,\"state\":\"online\",\"enabled\":true,\"people\":2},"
                     "\"hall\":{\"frames\":7,\"state\":\"offline\",\"enabled\":false}},"
-                    "\"broker\":{\"connected\":true,\"sent\":3},\"inference_ms\":null}");
+                    "\"broker\":{\"connected\":true,\"sent\":3},\"inference_ms\":null,"
+                    "\"overload\":{\"active\":true,\"share\":0.25}}");
     assert_non_null(strstr(text, "# TYPE faced_camera_frames_total counter\n"
                                  "faced_camera_frames_total{camera=\"door\"} 100\n"
                                  "faced_camera_frames_total{camera=\"hall\"} 7\n"));
@@ -35,6 +36,8 @@ static void each_camera_has_its_label(void **state)
     assert_non_null(strstr(text, "faced_camera_state{camera=\"hall\",state=\"offline\"} 1\n"));
     assert_non_null(strstr(text, "faced_broker_connected 1\n"));
     assert_non_null(strstr(text, "faced_build_info{version=\"0.1.0\"} 1\n"));
+    assert_non_null(strstr(text, "faced_overload 1\n"));
+    assert_non_null(strstr(text, "faced_overload_share 0.25\n"));
     assert_null(strstr(text, "faced_inference_seconds")); /* what is not known is left out */
     free(text);
 }

@@ -79,7 +79,7 @@ static void print_cameras(const json_t *cameras)
         table_add(t, "%s", since);
         table_add(t, "%lld", number(c, "people"));
         table_add(t, "%.1f", json_number_value(json_object_get(c, "process_fps")));
-        table_add(t, "%lld", number(c, "frames_lost"));
+        table_add(t, "%lld", number(c, "frames_lost") + number(c, "dropped"));
         table_add(t, "%s", text(c, "format"));
         table_add(t, "%s", text(c, "decoder"));
     }
