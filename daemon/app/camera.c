@@ -34,7 +34,7 @@
 #define BACKOFF_MAX_MS 60000
 #define STEADY_US      (10 * MONO_SECOND) /* streamed so long: the next trouble is a new one */
 #define LOOP_PAUSE_MS  20  /* so that a file of one picture does not keep a core busy */
-#define LATE_MS        100 /* what came a moment ago waits so long for a worker */
+#define LATE_MS        100 /* the last pictures of all wait so long for a worker */
 #define STALL_US       (2 * MONO_SECOND)
 #define NOTE_US        (60 * MONO_SECOND) /* how often the database hears that all is well */
 
@@ -201,7 +201,7 @@ static bool deliver(struct camera *c, struct session *s, struct frame *f)
     }
     if (!source_stream(s->source)->live && c->conf->pace == PACE_MAX)
         slot_put_wait(c->links.slot, f, -1);
-    else if (doze_counts(s->doze).late && !ease_active(c->links.ease))
+    else if (doze_counts(s->doze).ending)
         slot_put_wait(c->links.slot, f, LATE_MS);
     else
         slot_put(c->links.slot, f);

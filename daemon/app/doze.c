@@ -15,10 +15,11 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define BATCH   12 /* kept packets that are decoded with each new one: half a second's */
-#define LEAD_US (MONO_SECOND / 2) /* so much at least is decoded of what was before the alarm */
-#define AWAKE   (-1)
-#define DENSE   2 /* pictures for each that the rate asks for: those between are not missed */
+#define BATCH       12 /* kept packets that are decoded with each new one: half a second's */
+#define LEAD_US     (MONO_SECOND / 2) /* so much at least is decoded of what was before the alarm */
+#define PATIENCE_US (5 * MONO_SECOND) /* so long it decodes no faster than the worker takes */
+#define AWAKE       (-1)
+#define DENSE       2 /* pictures for each that the rate asks for: those between are not missed */
 
 struct doze {
     /* set at birth */
@@ -53,7 +54,8 @@ struct doze {
     uint64_t due_then;
     /* awake again: the next of them to be decoded, or AWAKE */
     int next;
-    int left;                    /* as many with this push */
+    int left; /* as many with this push */
+    int64_t woke_us;
     const struct packet *beyond; /* the one for which there was no room; borrowed for a push */
     bool ending;                 /* the source has */
     struct frame *ready;         /* a checked key frame */
@@ -203,6 +205,7 @@ static int key_before(const struct doze *d, int64_t time_us)
 /* What was kept is decoded, from this packet on; the sampler chooses anew. */
 static void wake(struct doze *d, int from, bool rewind)
 {
+    d->woke_us = d->now_us;
     d->counts.wakes++;
     let_go(d, from);
     decoder_restart(d->decoder, rewind);
@@ -468,6 +471,17 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
     return through ? decoder_push(d->decoder, packet, e) : push_gated(d, packet, e);
 }
 
+/*
+ * The worker has not taken the latest picture yet: the next one would replace it. Nobody waits for
+ * him here, as packets that are not read would all come at once later; what is kept can wait.
+ */
+static bool must_wait(const struct doze *d)
+{
+    bool patient = !d->ending && !d->beyond && !ease_active(d->ease) &&
+                   d->now_us - d->woke_us < PATIENCE_US;
+    return patient && !slot_empty(d->slot);
+}
+
 /* Gives the decoder the next of the packets that were kept; false: no more for now. */
 static bool catch_up(struct doze *d)
 {
@@ -475,7 +489,7 @@ static bool catch_up(struct doze *d)
         return false;
     const struct packet *p = NULL;
     if (d->next < backlog_length(d->kept)) {
-        if (d->left <= 0)
+        if (d->left <= 0 || must_wait(d))
             return false;
         d->left -= d->left != INT_MAX;
         p = backlog_at(d->kept, d->next++);
@@ -521,5 +535,6 @@ struct doze_counts doze_counts(const struct doze *d)
     counts.asleep = d->vigil.asleep;
     counts.lean = d->lean;
     counts.late = d->next != AWAKE;
+    counts.ending = d->ending;
     return counts;
 }

@@ -18,9 +18,9 @@ struct slot;
  *
  * With decode = "auto" it sleeps while nothing happens (sample/vigil.h): packets are kept and not
  * decoded, but for a key frame now and then. When something happens, what was kept is decoded, a
- * few packets with each new one, so that the reader never waits for long and the pictures come
- * out in order with the times that they came at. A file as fast as it can be analysed never sleeps:
- * who is there is known too late for two runs to be the same.
+ * few packets with each new one and no faster than the worker takes the pictures: so the reader
+ * never waits, and the pictures come out in order with the times that they came at. A file as fast
+ * as it can be analysed never sleeps: who is there is known too late for two runs to be the same.
  *
  * Where the machine cannot do everything it does less (app/overload.h): of the pictures that are
  * due it gives out a share, the others only in the place of one that still waits in the slot; and
@@ -52,7 +52,8 @@ struct doze_counts {
     uint64_t dropped; /* of those due never given out, for want of time */
     uint64_t behind;  /* packets that had waited unread for too long */
     bool asleep;
-    bool lean; /* key frames only, by order */
-    bool late; /* the pictures are of a moment ago: whoever takes them may be waited for */
+    bool lean;   /* key frames only, by order */
+    bool late;   /* what was kept is still being decoded */
+    bool ending; /* and nothing comes after it: whoever takes the pictures may be waited for */
 };
 struct doze_counts doze_counts(const struct doze *d);

@@ -10,6 +10,7 @@
 #include "source/decoder.h"
 
 #include <libavcodec/packet.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -124,6 +125,7 @@ struct rig {
     int every; /* of so many pictures one is needed by others; 0: all are */
     int64_t wait_us,
             wait_more_us; /* how long packets lie unread, and each longer than the one before */
+    int pace;             /* with each so many packets the worker takes a picture; 0: all at once */
     int last_given;
     int given;
 };
@@ -174,8 +176,19 @@ static void pull(struct rig *r)
         r->last_given = i;
         life[i].given++;
         r->given++;
-        frame_unref(f);
+        if (r->pace)
+            slot_put(r->slot, f);
+        else
+            frame_unref(f);
     }
+}
+
+static void work(struct rig *r)
+{
+    struct frame *f;
+    int mark;
+    if (r->pace && r->at % r->pace == 0 && slot_take(r->slot, &f, &mark) == SLOT_FRAME)
+        frame_unref(f);
 }
 
 static void run(struct rig *r, int packets, bool moves)
@@ -192,6 +205,7 @@ static void run(struct rig *r, int packets, bool moves)
         life[r->at].moves = moves;
         assert_int_equal(doze_push(r->doze, &p, &e), SOURCE_OK);
         pull(r);
+        work(r);
     }
 }
 
@@ -245,6 +259,40 @@ static void nobody_is_lost_who_comes(void **state)
         assert_in_range(seen, 9, 11);
         assert_int_equal(counts(&r).frames, r.at);
         assert_in_range(counts(&r).due, r.at / 5 - 2, r.at / 5 + 2);
+        end(&r);
+    }
+}
+
+/* A worker who has time for as many pictures as the rate asks for loses none of those that were
+ * kept, however many they are; and for one who has not the camera does not lag behind for ever. */
+static void the_worker_sets_the_pace(void **state)
+{
+    (void)state;
+    for (int pace = 1; pace <= 3; pace++) {
+        struct rig r;
+        begin(&r, DECODE_AUTO, 50);
+        run(&r, 25 * 30 + 48, false);
+        assert_true(counts(&r).asleep);
+        r.pace = pace;
+        int came = r.at;
+        run(&r, 110, true);
+        assert_false(counts(&r).late);
+        assert_int_equal(slot_lost(r.slot), 0);
+        int seen = 0;
+        for (int i = came; i < r.at; i++)
+            seen += life[i].given;
+        assert_in_range(seen, 21, 23);
+        r.pace = INT_MAX;
+        run(&r, 25 * 10, false);
+        assert_true(slot_lost(r.slot) > 0);
+        end(&r);
+
+        begin(&r, DECODE_AUTO, 50);
+        run(&r, 25 * 30 + 48, false);
+        r.pace = INT_MAX;
+        run(&r, 25 * 6, true);
+        assert_false(counts(&r).late);
+        assert_true(slot_lost(r.slot) > 10);
         end(&r);
     }
 }
@@ -614,6 +662,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(an_empty_room_sleeps),
             cmocka_unit_test(nobody_is_lost_who_comes),
+            cmocka_unit_test(the_worker_sets_the_pace),
             cmocka_unit_test(who_was_not_heard_is_seen_in_the_next_key_frame),
             cmocka_unit_test(who_is_needed_is_awake),
             cmocka_unit_test(pictures_are_spared_where_enough_are_left),
