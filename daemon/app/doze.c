@@ -33,6 +33,7 @@ struct doze {
     /* owned by the camera's thread */
     struct sampler sampler;
     struct scene scene;
+    struct scene rough; /* the same by what is peeked at */
     struct vigil vigil;
     struct doze_counts counts;
     int64_t last_us; /* of the latest picture that was given out */
@@ -78,8 +79,10 @@ struct doze *doze_new(const struct conf_camera *conf, const struct stream *strea
     d->last_us = INT64_MIN;
     sampler_init(&d->sampler, conf->fps);
     scene_init(&d->scene);
+    scene_init(&d->rough);
     vigil_init(&d->vigil);
     lag_init(&d->lag);
+    d->vigil.peeks = decoder_can_peek(decoder);
     d->kept = backlog_new();
     return d;
 }
@@ -245,6 +248,8 @@ static enum source_fault check(struct doze *d, const struct packet *p, struct er
     if (f)
         change = look(d, f);
     if (vigil_checked(&d->vigil, f ? &change : NULL, p->time_us)) {
+        if (backlog_length(d->kept) == 0)
+            scene_follow(&d->rough, &d->scene); /* it has just fallen asleep */
         let_go(d, backlog_length(d->kept));
         forget(d);
         d->ready = f;
@@ -259,6 +264,20 @@ static enum source_fault check(struct doze *d, const struct packet *p, struct er
     keep(d, p);
     wake(d, 0, true);
     return SOURCE_OK;
+}
+
+/* What a packet that is kept shows roughly. */
+static void peek(struct doze *d, const struct packet *p)
+{
+    struct luma luma;
+    struct scene_change change;
+    struct frame *f = decoder_peek(d->decoder, backlog_at(d->kept, key_before(d, p->time_us)), p);
+    bool seen = f && frame_luma(f, &luma);
+    if (seen)
+        scene_look(&d->rough, &luma, p->time_us, true, &change);
+    frame_unref(f);
+    if (!vigil_peeked(&d->vigil, seen ? &change : NULL, p->time_us))
+        wake(d, 0, false);
 }
 
 /* ------------------------------------------------------------- packets --- */
@@ -288,6 +307,10 @@ static enum source_fault push_gated(struct doze *d, const struct packet *p, stru
     switch (vigil_packet(&d->vigil, &packet)) {
     case VIGIL_CHECK: return check(d, p, e);
     case VIGIL_KEEP: keep(d, p); return SOURCE_OK;
+    case VIGIL_PEEK:
+        keep(d, p);
+        peek(d, p);
+        return SOURCE_OK;
     case VIGIL_WAKE:
         keep(d, p);
         wake(d, key_before(d, p->time_us - LEAD_US), false);

@@ -215,6 +215,25 @@ static void begin_anew(struct scene *s, int64_t time_us)
         s->noise[i] = NOISE_FIRST;
 }
 
+void scene_follow(struct scene *s, const struct scene *of)
+{
+    bool same = s->begun && s->width == of->width && s->height == of->height;
+    s->width = of->width;
+    s->height = of->height;
+    s->cell = of->cell;
+    s->cols = of->cols;
+    s->rows = of->rows;
+    s->begun = of->begun;
+    s->last_us = of->last_us;
+    s->still_us = of->still_us;
+    for (int i = 0; i < of->cols * of->rows; i++) {
+        s->mean[i] = of->mean[i];
+        s->noise[i] = same ? fmaxf(s->noise[i], of->noise[i]) : of->noise[i];
+        s->unrest[i] = of->unrest[i];
+        s->clock[i] = of->clock[i];
+    }
+}
+
 void scene_look(struct scene *s, const struct luma *luma, int64_t time_us, bool lonely,
         struct scene_change *ret)
 {

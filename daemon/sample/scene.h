@@ -51,6 +51,9 @@ struct scene_change {
 
 void scene_init(struct scene *s);
 
+/* Begins with what another has learned of the same view; keeps its own noise where that is more. */
+void scene_follow(struct scene *s, const struct scene *of);
+
 /* The next picture; luma NULL: it has none. lonely: nobody is there, as far as is known. */
 void scene_look(struct scene *s, const struct luma *luma, int64_t time_us, bool lonely,
         struct scene_change *ret);

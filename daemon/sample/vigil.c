@@ -2,10 +2,15 @@
 
 #include "base/mono.h"
 
-#define AWAKE_US (3 * MONO_SECOND)     /* at least so long, and so long nothing must have moved */
-#define CHECK_US (4 * MONO_SECOND)     /* from checked key frame to checked key frame */
-#define SHORT_US (MONO_SECOND * 6 / 5) /* key frames so close are enough by themselves */
-#define LONG_US  (MONO_SECOND / 2)     /* and where they are so close nothing would be saved */
+#define AWAKE_US (3 * MONO_SECOND)      /* at least so long, and so long nothing must have moved */
+#define CHECK_US (4 * MONO_SECOND)      /* from checked key frame to checked key frame */
+#define SHORT_US (MONO_SECOND * 6 / 5)  /* key frames so close are enough by themselves */
+#define LONG_US  (MONO_SECOND / 2)      /* and where they are so close nothing would be saved */
+#define PEEK_US  (MONO_SECOND / 2)      /* from peek to peek */
+#define PEEK_GOP (MONO_SECOND * 21 / 2) /* key frames farther apart are not slept between */
+#define LIES_MAX 4                      /* then peeks are no longer believed ... */
+#define SULK_US  (600 * MONO_SECOND)    /* ... for so long; one beyond it is tried */
+#define NAP_US   (60 * MONO_SECOND)     /* a lie after so long a sleep is the first one again */
 #define SETTLED  (MONO_SECOND / 2)
 #define CLEARLY  8 /* cells that moved */
 
@@ -31,14 +36,27 @@ static void count_gop(struct vigil *v, const struct vigil_packet *p)
     v->key_us = p->time_us;
 }
 
+static bool can_peek(const struct vigil *v, int64_t time_us)
+{
+    return v->peeks && (v->lies < LIES_MAX || time_us - v->woke_us >= SULK_US);
+}
+
 /* Would it be noticed if somebody came while nothing is decoded? */
 static bool can_sleep(const struct vigil *v, int64_t time_us)
 {
     bool sizes = quiet_knows(&v->quiet);
-    int64_t most_us = SHORT_US + SHORT_US / 2;
+    int64_t most_us = can_peek(v, time_us) ? PEEK_GOP : SHORT_US;
     return v->gop > 0 && v->gop <= VIGIL_GOP_MAX && v->since_key <= VIGIL_GOP_MAX &&
-           (sizes || (v->gop_us >= LONG_US && v->gop_us <= SHORT_US &&
-                             time_us - v->key_us <= most_us));
+           (sizes || (v->gop_us >= LONG_US && v->gop_us <= most_us &&
+                             time_us - v->key_us <= most_us + most_us / 2));
+}
+
+/* Between key frames that are close a peek is not worth it. */
+static bool peek_is_due(const struct vigil *v, int64_t time_us)
+{
+    int64_t last_us = v->peeked_us > v->checked_us ? v->peeked_us : v->checked_us;
+    return can_peek(v, time_us) && v->gop_us > SHORT_US && time_us - last_us >= PEEK_US &&
+           !quiet_knows(&v->quiet);
 }
 
 static bool may_sleep(const struct vigil *v, const struct vigil_packet *p)
@@ -54,6 +72,7 @@ static void wake(struct vigil *v, int64_t time_us, bool by_size)
     v->replaying = true;
     v->woke_us = time_us;
     v->by_size = by_size;
+    v->by_peek = false;
     v->moved = false;
 }
 
@@ -64,7 +83,9 @@ static void draw_lesson(struct vigil *v)
         quiet_true_alarm(&v->quiet);
     else if (v->by_size)
         quiet_false_alarm(&v->quiet);
-    v->by_size = false;
+    if (v->by_peek)
+        v->lies = v->moved ? 0 : v->lies + 1;
+    v->by_size = v->by_peek = false;
 }
 
 enum vigil_order vigil_packet(struct vigil *v, const struct vigil_packet *p)
@@ -76,6 +97,7 @@ enum vigil_order vigil_packet(struct vigil *v, const struct vigil_packet *p)
             return VIGIL_DECODE;
         draw_lesson(v);
         v->asleep = true;
+        v->slept_us = p->time_us;
         return VIGIL_CHECK;
     }
     bool loud = word == QUIET_LOUD && !p->key;
@@ -84,7 +106,7 @@ enum vigil_order vigil_packet(struct vigil *v, const struct vigil_packet *p)
         return VIGIL_WAKE;
     }
     if (!p->key)
-        return VIGIL_KEEP;
+        return peek_is_due(v, p->time_us) ? VIGIL_PEEK : VIGIL_KEEP;
     bool due = p->time_us - v->checked_us >= CHECK_US - v->gop_us / 2;
     return due || word != QUIET_STILL ? VIGIL_CHECK : VIGIL_KEEP;
 }
@@ -114,6 +136,18 @@ bool vigil_checked(struct vigil *v, const struct scene_change *change, int64_t t
     if (change && !change->all && change->cells >= CLEARLY && quiet_knows(&v->quiet))
         quiet_missed(&v->quiet);
     wake(v, time_us, false);
+    return false;
+}
+
+bool vigil_peeked(struct vigil *v, const struct scene_change *change, int64_t time_us)
+{
+    v->peeked_us = time_us;
+    if (change && change->still)
+        return true;
+    if (time_us - v->slept_us >= NAP_US)
+        v->lies = 0;
+    wake(v, time_us, false);
+    v->by_peek = true;
     return false;
 }
 

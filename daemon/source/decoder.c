@@ -19,6 +19,7 @@
 #define ARRIVALS 64
 /* So many from a key frame on without one picture: this hardware will give none. */
 #define SILENCE    ARRIVALS
+#define NOTHING    INT64_MIN
 #define CLOCK_STEP (MONO_SECOND / 10) /* more than the clock is slewed between two pictures */
 
 struct decoder {
@@ -46,7 +47,23 @@ struct decoder {
     int width, height;
     int pixel_format;
     uint64_t frames, bad_packets;
+    bool stale;      /* what is inside is forgotten with the next push */
+    int64_t key_us;  /* nothing but the key frame of this time is inside, or NOTHING */
+    AVFrame *latest; /* while peeking: the buffer that was asked for last */
+    bool peeking;
 };
+
+/* A rough picture stands out of order, so that libav does not give it out. It lies in the buffer
+ * for which the decoder asked last, after those for the pictures that it misses. */
+static int on_buffer(AVCodecContext *codec, AVFrame *f, int flags)
+{
+    struct decoder *d = codec->opaque;
+    int r = avcodec_default_get_buffer2(codec, f, flags);
+    if (r < 0 || !d->peeking)
+        return r;
+    av_frame_unref(d->latest);
+    return av_frame_ref(d->latest, f);
+}
 
 static void apply_spare(struct decoder *d)
 {
@@ -64,12 +81,18 @@ static int open_codec(struct decoder *d)
     int r = avcodec_parameters_to_context(d->codec, d->stream->codec);
     if (r < 0)
         return r;
+    d->codec->thread_type = FF_THREAD_SLICE; /* with one thread no threads at all */
     d->codec->thread_count = 1; /* one camera, one thread; the log tells them apart by it */
     d->codec->pkt_timebase = (AVRational){d->stream->time_num, d->stream->time_den};
     d->codec->max_pixels = SOURCE_MAX_PIXELS;
     apply_spare(d);
+    d->key_us = NOTHING;
     if (d->hardware)
         hardware_prepare(d->hardware, d->codec);
+    if (decoder_can_peek(d)) {
+        d->codec->opaque = d;
+        d->codec->get_buffer2 = on_buffer;
+    }
     return avcodec_open2(d->codec, codec, NULL);
 }
 
@@ -135,6 +158,8 @@ struct decoder *decoder_open(const struct stream *stream, const char *hwaccel,
     d->silence = -1;
     d->wall_offset_us = stream->wall_us - stream->mono_us;
     d->picture = mem_check(av_frame_alloc());
+    d->latest = mem_check(av_frame_alloc());
+    d->key_us = NOTHING;
     d->pixel_format = AV_PIX_FMT_NONE;
     const AVCodecDescriptor *what = avcodec_descriptor_get(codec->id);
     d->intra_only = what && (what->props & AV_CODEC_PROP_INTRA_ONLY);
@@ -158,6 +183,7 @@ void decoder_close(struct decoder *d)
     avcodec_free_context(&d->codec);
     hardware_free(d->hardware);
     av_frame_free(&d->picture);
+    av_frame_free(&d->latest);
     free(d);
 }
 
@@ -201,10 +227,26 @@ static int send_somehow(struct decoder *d, const struct packet *packet)
     return r < 0 ? r : send(d, packet);
 }
 
+/* Forgets what is inside, when that was asked for. */
+static void freshen(struct decoder *d)
+{
+    if (!d->stale)
+        return;
+    d->stale = false;
+    bool anew = d->hardware && hardware_drains_once(d->hardware);
+    if (anew && open_codec(d) < 0)
+        (void)fail_hardware(d, 0, "the decoder cannot be opened again");
+    else if (!anew && avcodec_is_open(d->codec))
+        avcodec_flush_buffers(d->codec);
+}
+
 enum source_fault decoder_push(struct decoder *d, const struct packet *packet, struct err *e)
 {
     if (d->too_large)
         return fault_too_large(d, e);
+    bool first = d->stale && packet && packet->key;
+    freshen(d);
+    d->key_us = first ? packet->time_us : NOTHING;
     if (packet) {
         d->number++;
         d->arrival_us[d->number % ARRIVALS] = packet->time_us;
@@ -293,7 +335,8 @@ bool decoder_next(struct decoder *d, int64_t *ret_time_us)
 {
     for (;;) {
         av_frame_unref(d->picture);
-        int r = d->too_large ? AVERROR(EAGAIN) : avcodec_receive_frame(d->codec, d->picture);
+        int r = d->too_large || d->stale ? AVERROR(EAGAIN)
+                                         : avcodec_receive_frame(d->codec, d->picture);
         if (is_failure(d, r)) {
             (void)fail_hardware(d, r, "it failed on a picture");
             return false;
@@ -348,15 +391,62 @@ struct frame *decoder_pull(struct decoder *d)
 void decoder_restart(struct decoder *d, bool rewind)
 {
     av_frame_unref(d->picture);
-    bool anew = d->hardware && hardware_drains_once(d->hardware);
-    if (anew && open_codec(d) < 0)
-        (void)fail_hardware(d, 0, "the decoder cannot be opened again");
-    else if (!anew && avcodec_is_open(d->codec))
-        avcodec_flush_buffers(d->codec);
+    d->stale = true;
     damage_restart(&d->damage, d->number);
     if (rewind)
         d->timeline = d->before;
     d->before = d->timeline;
+}
+
+bool decoder_can_peek(const struct decoder *d)
+{
+    return d->stream->codec->codec_id == AV_CODEC_ID_H264 && !d->hardware;
+}
+
+/* Decodes it and takes nothing of it. */
+static bool feed(struct decoder *d, const AVPacket *p)
+{
+    bool fed = avcodec_send_packet(d->codec, p) >= 0;
+    while (avcodec_receive_frame(d->codec, d->picture) >= 0)
+        av_frame_unref(d->picture);
+    return fed;
+}
+
+static struct frame *take_latest(struct decoder *d, int64_t time_us)
+{
+    AVFrame *f = d->latest;
+    /* It has room for whole blocks; what the codec says by now may be of another picture. */
+    f->width = d->codec->width < f->width ? d->codec->width : f->width;
+    f->height = d->codec->height < f->height ? d->codec->height : f->height;
+    return f->buf[0] && f->width > 0 && f->height > 0 ? frame_new(f, time_us, time_us) : NULL;
+}
+
+struct frame *decoder_peek(struct decoder *d, const struct packet *key, const struct packet *packet)
+{
+    AVCodecContext *codec = d->codec;
+    int reorder = codec->has_b_frames; /* is learned from the order of pictures, and this is none */
+    enum AVDiscard filter = codec->skip_loop_filter, skip = codec->skip_frame;
+    bool ready = d->key_us == key->time_us;
+    if (!decoder_can_peek(d))
+        return NULL;
+    d->stale = true;
+    codec->skip_frame = AVDISCARD_DEFAULT;
+    if (!ready) {
+        avcodec_flush_buffers(codec);
+        ready = feed(d, key->av);
+        d->key_us = ready ? key->time_us : NOTHING;
+    }
+    codec->skip_loop_filter = AVDISCARD_ALL;
+    d->peeking = true;
+    ready = ready && feed(d, packet->av);
+    d->peeking = false;
+    codec->skip_loop_filter = filter;
+    codec->skip_frame = skip;
+    codec->has_b_frames = reorder;
+    struct frame *f = ready ? take_latest(d, packet->time_us) : NULL;
+    av_frame_unref(d->latest);
+    (void)avlog_take_damage();
+    return f;
 }
 
 void decoder_spare(struct decoder *d, bool filter, bool pictures)

@@ -56,6 +56,18 @@ struct frame *decoder_take(struct decoder *d);
  */
 void decoder_restart(struct decoder *d, bool rewind);
 
+/*
+ * Roughly what a packet shows, decoded upon this key frame without those between them: where
+ * nothing moves that is the picture, and where somebody does it is rubbish, which tells of him.
+ * For looking at its brightness only. A restart comes before the next push. The caller's
+ * reference; NULL: nothing came of it.
+ */
+struct frame *decoder_peek(
+        struct decoder *d, const struct packet *key, const struct packet *packet);
+
+/* Only H.264 in software takes the picture before for a missing one; H.265 takes a grey one. */
+bool decoder_can_peek(const struct decoder *d);
+
 /* Whether less will do: without the loop filter, and without the pictures that no other needs. From
  * the next key frame on, if called before it. Hardware makes of it what it can. */
 void decoder_spare(struct decoder *d, bool filter, bool pictures);

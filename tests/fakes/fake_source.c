@@ -251,6 +251,20 @@ void decoder_restart(struct decoder *d, bool rewind)
     d->flushed = false;
 }
 
+bool decoder_can_peek(const struct decoder *d)
+{
+    (void)d;
+    return false;
+}
+
+struct frame *decoder_peek(struct decoder *d, const struct packet *key, const struct packet *packet)
+{
+    (void)d;
+    (void)key;
+    (void)packet;
+    return NULL;
+}
+
 void decoder_spare(struct decoder *d, bool filter, bool pictures)
 {
     (void)d;

@@ -41,6 +41,8 @@ struct decoder {
     bool sparing;
     int last, inside, found;
     enum source_fault fault;
+    bool peeks;
+    int peeked; /* times */
 };
 
 static struct decoder decoder;
@@ -103,7 +105,30 @@ struct frame *decoder_pull(struct decoder *d)
 void decoder_restart(struct decoder *d, bool rewind)
 {
     (void)rewind;
-    *d = (struct decoder){.fresh = true, .inside = -1, .fault = d->fault, .sparing = d->sparing};
+    d->fresh = true;
+    d->flushed = false;
+    d->inside = -1;
+}
+
+bool decoder_can_peek(const struct decoder *d)
+{
+    return d->peeks;
+}
+
+/* Upon the latest key frame that came before it. */
+struct frame *decoder_peek(struct decoder *d, const struct packet *key, const struct packet *p)
+{
+    int i = (int)(p->time_us / STEP) - 1;
+    assert_true(key->key && !p->key && d->inside == -1);
+    for (int k = (int)(key->time_us / STEP); k <= i; k++)
+        assert_false(life[k].key);
+    d->peeked++;
+    d->fresh = true;
+    if (d->fault != SOURCE_OK)
+        return NULL;
+    struct frame *f = fake_frame_new(p->time_us, NULL, 0);
+    fake_frame_show(f, &pictures[life[i].moves ? 1 + i / 5 % 2 : 0]);
+    return f;
 }
 
 void decoder_spare(struct decoder *d, bool filter, bool frames)
@@ -135,6 +160,8 @@ static void woken(void *arg)
     (void)arg;
 }
 
+static bool peeks; /* the next decoder can */
+
 static void begin(struct rig *r, enum decoding decode, int gop)
 {
     memset(life, 0, sizeof(life));
@@ -149,7 +176,7 @@ static void begin(struct rig *r, enum decoding decode, int gop)
             .gop = gop,
             .quiet = 400,
             .last_given = -1};
-    decoder = (struct decoder){.fresh = true, .inside = -1};
+    decoder = (struct decoder){.fresh = true, .inside = -1, .peeks = peeks};
     taken = 0;
     r->slot = slot_new(woken, NULL);
     atomic_store(&r->ease.share, 1000);
@@ -315,6 +342,34 @@ static void who_was_not_heard_is_seen_in_the_next_key_frame(void **state)
     for (int i = came; i < r.at; i++)
         assert_true(life[i].decoded > 0);
     end(&r);
+}
+
+/* The same where key frames are far apart, by peeks between them. */
+static void who_was_not_heard_is_seen_by_a_peek(void **state)
+{
+    (void)state;
+    for (int when = 0; when < 50; when += 7) {
+        struct rig r;
+        peeks = true;
+        begin(&r, DECODE_AUTO, 100);
+        peeks = false;
+        r.quiet = 14000;
+        run(&r, 25 * 20, false);
+        assert_true(counts(&r).asleep);
+        int from = r.at;
+        run(&r, 25 * 20 + when, false);
+        assert_true(counts(&r).asleep && counts(&r).wakes == 0 && decoder.peeked > 20);
+        assert_in_range(decoded(&r, from), 4, 6); /* no more than key frames */
+        int came = r.at;
+        r.quiet = 10000; /* and as much more is 14000 again */
+        run(&r, 14, true);
+        assert_false(counts(&r).asleep);
+        run(&r, 20, true);
+        assert_false(counts(&r).late);
+        for (int i = came; i < r.at; i++)
+            assert_true(life[i].decoded > 0);
+        end(&r);
+    }
 }
 
 static void who_is_needed_is_awake(void **state)
@@ -636,16 +691,19 @@ static void at_random(void **state)
     (void)state;
     unsigned seed = 3;
     struct rig r;
+    peeks = true;
     begin(&r, DECODE_AUTO, 50);
     r.stream.prompt = true;
     doze_free(r.doze);
     r.doze = doze_new(&r.conf, &r.stream, &decoder, r.slot, &r.ease);
+    peeks = false;
     while (r.at < PACKETS - 2000) {
         seed = seed * 1103515245u + 12345u;
         unsigned what = seed >> 16;
         slot_need(r.slot, what % 5 == 0);
         ask(&r, what % 11 < 3 ? 300 : 1000, what % 11 < 2);
         r.wait_more_us = what % 7 == 0 ? STEP / 3 : -STEP;
+        r.quiet = what % 23 == 0 ? 14000 : 400;
         r.gop = what % 3 == 0 ? 25 : what % 3 == 1 ? 50 : 200;
         run(&r, (int)(what % 500), what % 4 == 0);
         struct doze_counts c = counts(&r);
@@ -664,6 +722,7 @@ int main(void)
             cmocka_unit_test(nobody_is_lost_who_comes),
             cmocka_unit_test(the_worker_sets_the_pace),
             cmocka_unit_test(who_was_not_heard_is_seen_in_the_next_key_frame),
+            cmocka_unit_test(who_was_not_heard_is_seen_by_a_peek),
             cmocka_unit_test(who_is_needed_is_awake),
             cmocka_unit_test(pictures_are_spared_where_enough_are_left),
             cmocka_unit_test(what_is_kept_is_bounded),

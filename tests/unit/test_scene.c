@@ -211,6 +211,44 @@ static void a_road_is_no_clock(void **state)
     }
 }
 
+/* It begins with what is normal there, and what it has itself seen to flicker may go on. */
+static void one_begins_where_another_is(void **state)
+{
+    (void)state;
+    static struct scene other;
+    struct scene_change c;
+    int64_t now = settle(100, 2);
+    scene_init(&other);
+    scene_follow(&other, &scene);
+    room(100, 2);
+    scene_look(&other, &luma, now, true, &c);
+    assert_true(c.still && c.still_us == 0);
+    for (int i = 0; i < 100; i++, now += PICTURE) {
+        room(100, 24);
+        scene_look(&other, &luma, now, true, &c);
+    }
+    static struct scene fresh;
+    int news = 0, more = 0;
+    scene_init(&fresh);
+    scene_follow(&fresh, &scene);
+    scene_follow(&other, &scene);
+    for (int i = 0; i < 20; i++, now += PICTURE) {
+        room(100, 24);
+        scene_look(&other, &luma, now, true, &c);
+        news += !c.still;
+        scene_look(&fresh, &luma, now, true, &c);
+        more += !c.still;
+    }
+    assert_true(news <= 3 && more > 10);
+    box(100, 100, 60, 60, 160);
+    scene_look(&other, &luma, now, true, &c);
+    assert_false(c.still);
+    scene_init(&scene); /* of which nothing is known */
+    scene_follow(&other, &scene);
+    scene_look(&other, &luma, now, true, &c);
+    assert_false(c.still);
+}
+
 static void any_kind_of_picture(void **state)
 {
     (void)state;
@@ -296,6 +334,7 @@ int main(void)
             cmocka_unit_test(a_clock_is_nothing_new),
             cmocka_unit_test(a_road_is_no_clock),
             cmocka_unit_test(the_map_says_where_and_when),
+            cmocka_unit_test(one_begins_where_another_is),
             cmocka_unit_test(any_kind_of_picture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

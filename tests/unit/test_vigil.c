@@ -19,7 +19,8 @@ struct rig {
     int at;
     int64_t still_us; /* since when the pictures are */
     bool needed, full, moves, broken;
-    int decoded, kept, checks, wakes;
+    bool lies; /* peeks tell of what is not there */
+    int decoded, kept, checks, peeks, wakes;
 };
 
 static struct scene_change change_of(struct rig *r, int64_t now)
@@ -51,6 +52,17 @@ static enum vigil_order step(struct rig *r)
         r->checks++;
         bool on = vigil_checked(&r->v, r->broken ? NULL : &change, now);
         assert_int_equal(on, !r->broken && !r->moves);
+        assert_int_equal(r->v.asleep, on);
+        r->wakes += !on;
+        if (!on)
+            vigil_caught_up(&r->v);
+    }
+    if (order == VIGIL_PEEK) {
+        r->peeks++;
+        assert_true(r->v.peeks && !key);
+        change.still = !r->moves && !r->lies;
+        bool on = vigil_peeked(&r->v, r->broken ? NULL : &change, now);
+        assert_int_equal(on, !r->broken && change.still);
         assert_int_equal(r->v.asleep, on);
         r->wakes += !on;
         if (!on)
@@ -180,6 +192,62 @@ static void at_a_constant_rate_key_frames_are_enough_or_nothing_is(void **state)
     assert_false(r.v.asleep);
 }
 
+/* Where sizes say nothing peeks do, however far apart the key frames are. */
+static void at_a_constant_rate_it_peeks(void **state)
+{
+    (void)state;
+    for (int gop = 50; gop <= 250; gop += 50) {
+        struct rig r = rig_of(gop, 115000, 14800);
+        r.v.peeks = true;
+        run(&r, 31);
+        assert_true(r.v.asleep);
+        r.peeks = r.checks = r.decoded = r.kept = 0;
+        run(&r, 60);
+        assert_true(r.v.asleep && r.decoded == 0);
+        assert_in_range(r.checks, 60 * 25 / gop, 60 * 25 / gop + 1);
+        assert_in_range(r.checks + r.peeks, 60 * 25 / 13 - 1, 60 * 25 / 12 + r.checks);
+        while (r.at % gop != gop / 2)
+            (void)step(&r);
+        r.moves = true;
+        run(&r, 0.6);
+        assert_false(r.v.asleep);
+        r.moves = false;
+        run(&r, 25);
+        assert_true(r.v.asleep);
+    }
+    struct rig r = rig_of(50, 120000, 600); /* the sizes are enough, as soon as they are known */
+    r.v.peeks = true;
+    run(&r, 30);
+    r.peeks = 0;
+    run(&r, 60);
+    assert_true(r.v.asleep && r.peeks == 0);
+}
+
+/* Peeks that tell of what is not there are not believed for a while; one in a minute is nothing. */
+static void who_lies_is_not_believed(void **state)
+{
+    (void)state;
+    struct rig r = rig_of(50, 115000, 14800);
+    r.v.peeks = true;
+    r.lies = true;
+    run(&r, 60);
+    assert_in_range(r.peeks, 3, 5);
+    assert_false(r.v.asleep);
+    run(&r, 500);
+    assert_in_range(r.peeks, 3, 5);
+    r.lies = false;
+    run(&r, 120);
+    assert_true(r.v.asleep);
+    for (int i = 0; i < 10; i++) {
+        run(&r, 80);
+        assert_true(r.v.asleep);
+        r.lies = true;
+        run(&r, 1);
+        assert_false(r.v.asleep);
+        r.lies = false;
+    }
+}
+
 static void a_stream_without_key_frames_never_sleeps(void **state)
 {
     (void)state;
@@ -215,6 +283,8 @@ static void at_random(void **state)
         r.full = what % 29 == 0;
         r.quiet = what % 11 == 0 ? 5000 : 500;
         r.gop = what % 13 == 0 ? 250 : 25;
+        r.v.peeks = what % 3 == 0;
+        r.lies = what % 37 == 0;
         run(&r, (double)(what % 64) / 4);
     }
     assert_true(r.kept > 1000 && r.decoded > 1000 && r.wakes > 20 && r.checks > 20);
@@ -230,6 +300,8 @@ int main(void)
             cmocka_unit_test(nobody_sleeps_who_is_needed),
             cmocka_unit_test(without_room_it_wakes),
             cmocka_unit_test(at_a_constant_rate_key_frames_are_enough_or_nothing_is),
+            cmocka_unit_test(at_a_constant_rate_it_peeks),
+            cmocka_unit_test(who_lies_is_not_believed),
             cmocka_unit_test(a_stream_without_key_frames_never_sleeps),
             cmocka_unit_test(where_all_are_key_frames_all_are_decoded),
             cmocka_unit_test(at_random),
