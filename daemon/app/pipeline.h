@@ -1,37 +1,23 @@
 #pragma once
 
+#include "app/lane.h"
 #include "base/err.h"
-#include "flow/event.h"
-#include "flow/settings.h"
-#include "flow/view.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct camera;
-struct card;
-struct queue;
-struct slot;
+struct beat;
 
 /*
  * The product in one loop: the longest waiting camera's picture is taken from its slot, faces are
  * found in it, joined to tracks, looked at where it is worth it, and what that means for the
  * records goes to the store.
  *
- * A camera's part of it is a lane: slot, tracker and emitter. One worker at a time is in a lane,
- * so tracks see pictures in order without a lock of their own. Each worker has nets of its own.
- * A lane that gets no pictures is visited twice a second all the same, so that tracks end in
- * time when a camera is dead.
+ * A camera's part of it is a lane (app/lane.h); each worker has nets of its own. A lane that gets
+ * no pictures is visited twice a second all the same, so that tracks end in time when a camera is
+ * dead.
  */
 struct pipeline;
-
-/* Where its results go. All borrowed; they outlive the pipeline. */
-struct pipeline_links {
-    struct queue *to_store;
-    void (*counted)(void *arg); /* a lane's count of people has changed; on a worker's thread */
-    void *arg;
-    struct view_links view; /* zeroed: nobody ever looks */
-};
 
 /* Loads the nets of the first worker; each other one loads his when he is needed. NULL: the models
  * are not usable, see e. The configuration outlives the pipeline. Everything is main's to call. */
@@ -44,16 +30,13 @@ int pipeline_start(struct pipeline *p);
  * A lane for one more camera, at any time before pipeline_stop(). The camera puts into the slot; no
  * worker comes before it is attached.
  */
-struct lane;
 struct lane *pipeline_add(struct pipeline *p, const struct conf_camera *);
-struct slot *lane_slot(struct lane *l);
-void lane_attach(struct lane *l, struct camera *c); /* whose lane it is */
 
 /*
  * Ends the lane's open records with this reason and frees it; its camera has been joined and not
  * yet freed. False: a worker is in the lane just now, ask again in a moment.
  */
-bool pipeline_remove(struct lane *l, enum end_reason reason);
+bool pipeline_remove(struct pipeline *p, struct lane *l, enum end_reason reason);
 
 /* No more pictures are taken in; what is in the slots is still worked on. */
 void pipeline_stop(struct pipeline *p);
@@ -77,9 +60,3 @@ struct pipeline_stats {
     int64_t estimate_us;
 };
 void pipeline_stats(const struct pipeline *p, struct pipeline_stats *ret);
-
-struct lane_stats {
-    uint64_t looks, partial, held, faces, lost;
-    int people; /* in view now */
-};
-void lane_stats(const struct lane *l, struct lane_stats *ret);

@@ -236,7 +236,7 @@ static bool has_left(struct entry *e, int64_t now_us)
 {
     if (!e->camera)
         return true;
-    if (camera_join(e->camera, 0) < 0 || !pipeline_remove(e->lane, e->reason)) {
+    if (camera_join(e->camera, 0) < 0 || !pipeline_remove(e->pipeline, e->lane, e->reason)) {
         if (e->leaving_us && now_us - e->leaving_us > HANGS_US) {
             e->leaving_us = 0;
             log_warn("main",

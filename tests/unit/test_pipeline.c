@@ -1,4 +1,4 @@
-/* needs: app/pipeline app/models app/pool track/tracker track/track track/rhythm track/assign track/motion track/places flow/box flow/polygon app/gaze vision/regions vision/tiles vision/yunet emit/emitter emit/votes flow/slot flow/queue flow/event flow/face flow/age base/err base/log base/mem base/mono base/redact base/stop base/thread base/url base/uuid base/when fake:vision fake:frame fake:camera fake:bus fake:album */
+/* needs: app/pipeline app/lane app/scope app/models app/pool track/tracker track/track track/rhythm track/assign track/motion track/places flow/box flow/polygon app/gaze vision/regions vision/tiles vision/yunet emit/emitter emit/votes flow/slot flow/queue flow/event flow/face flow/age base/err base/log base/mem base/mono base/redact base/stop base/thread base/url base/uuid base/when fake:vision fake:frame fake:camera fake:bus fake:album */
 #include "app/pipeline.h"
 
 #include "../fakes/fake_bus.h"
@@ -768,10 +768,10 @@ static void lanes_come_and_go(void **state)
         fake_frame_mark(f, 2, k + 1);
         slot_put(lane_slot(l), f);
         slot_close(lane_slot(l));
-        while (!pipeline_remove(l, END_REMOVED))
+        while (!pipeline_remove(r.pipeline, l, END_REMOVED))
             sched_yield(); /* a worker is in it */
     }
-    while (!pipeline_remove(r.lanes[1], END_REMOVED))
+    while (!pipeline_remove(r.pipeline, r.lanes[1], END_REMOVED))
         sched_yield();
     r.lanes[1] = r.lanes[0];
     feed(&r, 0, 1, 5);
