@@ -75,8 +75,9 @@ def test_too_much_to_do_is_shared_told_and_passes(running, tmp_path, scene):
     for names in (PEOPLE, NOBODY):
         got = looked(begun, later, names)
         assert max(got) <= 2 * min(got), (names, got)
-        assert all(later["cameras"][n]["dropped"] > before["cameras"][n]["dropped"]
-                   for n in names)
+    # Where somebody is there may be time for all: those are given two and a half times the share.
+    assert all(later["cameras"][n]["dropped"] > before["cameras"][n]["dropped"] for n in NOBODY)
+    assert min(looked(begun, later, PEOPLE)) * 2 >= max(looked(begun, later, NOBODY))
     # Who was known is known still, and is the same.
     assert [later["cameras"][name]["people"] for name in PEOPLE] == [1] * len(PEOPLE)
     assert ids(daemon) == known
