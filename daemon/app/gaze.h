@@ -13,7 +13,8 @@ struct tracker;
 
 /*
  * How a camera's next picture is looked at: not at all, because it shows nothing new and nothing
- * is open; in parts, where it does; or as a whole.
+ * is open, or nothing but people who are known and were found a moment ago; in parts, where
+ * something is new; or as a whole.
  *
  * Two pictures of a file that is analysed twice are treated alike both times: what is asked is
  * only when pictures were looked at and what they show, never how busy anybody is.
@@ -31,6 +32,7 @@ struct gaze {
 
 enum gaze_at {
     GAZE_HOLD,
+    GAZE_COAST, /* only people who are known have moved: they go on as they went */
     GAZE_PARTS,
     GAZE_WHOLE,
 };

@@ -136,13 +136,16 @@ static void picture_came(struct lane *l, const struct frame *f)
     l->wall_offset_us = frame_wall_us(f) - l->time_us;
 }
 
-static void hold(struct lane *l, struct lane_tools *w, const struct frame *f)
+static void hold(struct lane *l, struct lane_tools *w, const struct frame *f, bool moving)
 {
     picture_came(l, f);
     atomic_fetch_add(&l->home.totals->held, 1);
     atomic_fetch_add(&l->held, 1);
     w->n_found = 0;
-    tracker_hold(l->tracker, l->time_us, &w->sightings);
+    if (moving)
+        tracker_coast(l->tracker, l->time_us, &w->sightings);
+    else
+        tracker_hold(l->tracker, l->time_us, &w->sightings);
     conclude(l, w, NULL, l->time_us);
 }
 
@@ -222,8 +225,10 @@ static bool take_in(struct lane *l, struct lane_tools *w, const struct frame *f)
             .watched = is_watched(l) && !l->home.links->view.held_too,
     };
     struct regions parts;
-    switch (gaze_at(&l->gaze, &view, f, &parts)) {
-    case GAZE_HOLD: hold(l, w, f); return true;
+    enum gaze_at at = gaze_at(&l->gaze, &view, f, &parts);
+    switch (at) {
+    case GAZE_HOLD:
+    case GAZE_COAST: hold(l, w, f, at == GAZE_COAST); return true;
     case GAZE_PARTS: return look(l, w, f, &parts);
     default: return look(l, w, f, NULL);
     }

@@ -39,13 +39,18 @@ void track_predict(struct track *k, float seconds, int width, int height)
             width > 0 && (at->x < 0 || at->y < 0 || at->x > (float)width || at->y > (float)height);
 }
 
-void track_rest(struct track *k, int64_t passed_us, int64_t now_us)
+void track_coast(struct track *k, int64_t passed_us, int64_t now_us)
 {
     k->there_us = mono_plus(k->there_us, passed_us);
     k->found = false;
     k->resting = k->missed == 0;
     if (k->resting)
         k->last_us = now_us;
+}
+
+void track_rest(struct track *k, int64_t passed_us, int64_t now_us)
+{
+    track_coast(k, passed_us, now_us);
     motion_rest(&k->motion);
 }
 

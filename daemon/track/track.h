@@ -42,6 +42,9 @@ void track_predict(struct track *k, float seconds, int width, int height);
 /* Nothing has changed where it was found last: there it is. */
 void track_rest(struct track *k, int64_t passed_us, int64_t now_us);
 
+/* Nobody looked, and it goes on as it went: there it is, where it is expected now. */
+void track_coast(struct track *k, int64_t passed_us, int64_t now_us);
+
 /* The clock stepped back. */
 void track_step_back(struct track *k, int64_t by_us, int64_t now_us);
 

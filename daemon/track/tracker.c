@@ -375,6 +375,18 @@ void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret)
     give_all(t, ret);
 }
 
+void tracker_coast(struct tracker *t, int64_t time_us, struct sightings *ret)
+{
+    ret->n = 0;
+    int64_t passed = advance(t, time_us);
+    check_camera(t, ret);
+    rhythm_picture(&t->rhythm);
+    predict(t, passed);
+    for (int i = 0; i < t->n; i++)
+        track_coast(&t->tracks[i], passed, time_us);
+    give_all(t, ret);
+}
+
 void tracker_tick(struct tracker *t, int64_t time_us, struct sightings *ret)
 {
     ret->n = 0;

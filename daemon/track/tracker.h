@@ -60,6 +60,10 @@ void tracker_step_in(struct tracker *t, const struct box *parts, int n_parts,
  * and who was found last time is there as if he had been found. */
 void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret);
 
+/* A picture came in which only they moved, and nobody looked: all go on as they went, and who was
+ * found last time is there as if he had been found. */
+void tracker_coast(struct tracker *t, int64_t time_us, struct sightings *ret);
+
 /* No picture came. */
 void tracker_tick(struct tracker *t, int64_t time_us, struct sightings *ret);
 

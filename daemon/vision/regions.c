@@ -146,33 +146,47 @@ static bool overlap(const struct box *a, const struct box *b)
     return a->x < b->x + b->w && b->x < a->x + a->w && a->y < b->y + b->h && b->y < a->y + a->h;
 }
 
-/* Is the block a part of somebody's body who is looked at when his face changes, and near nobody's
- * face? */
-static bool is_body(const struct plan *p, const struct box *block)
+static struct box body_of(const struct box *face)
 {
-    bool body = false;
-    for (int i = 0; i < p->wish->n_people; i++) {
-        const struct expected *one = &p->wish->people[i];
+    float wide = BODY_WIDE * face->w;
+    return (struct box){
+            face->x + face->w / 2 - wide, face->y + face->h, 2 * wide, BODY_HIGH * face->h};
+}
+
+enum whose {
+    WHOSE_FACE, /* near the face of somebody, or in it */
+    WHOSE_BODY, /* of somebody who is looked at when his face changes, and near nobody's face */
+    WHOSE_NOBODYS,
+};
+
+static enum whose whose(const struct regions_wish *w, const struct box *block)
+{
+    enum whose is = WHOSE_NOBODYS;
+    for (int i = 0; i < w->n_people; i++) {
+        const struct expected *one = &w->people[i];
         struct box near = around(&one->box);
         if (overlap(&near, block))
-            return false;
-        float aside = fabsf(block->x + block->w / 2 - one->box.x - one->box.w / 2);
-        float below = block->y - (one->box.y + one->box.h);
-        body |= !one->open && aside <= BODY_WIDE * one->box.w && below >= 0 &&
-                below <= BODY_HIGH * one->box.h;
+            return WHOSE_FACE;
+        struct box body = body_of(&one->box);
+        if (!one->open && overlap(&body, block))
+            is = WHOSE_BODY;
     }
-    return body;
+    return is;
+}
+
+static bool has_changed(const struct regions_wish *w, int row, int col, struct box *ret_block)
+{
+    const struct change_map *m = w->changes;
+    float side = (float)m->block;
+    *ret_block = (struct box){(float)col * side, (float)row * side, side, side};
+    return m->at_us[row * m->cols + col] > w->since_us;
 }
 
 /* Does the block show something that has to be looked at? */
 static bool is_new(const struct plan *p, int row, int col)
 {
-    const struct change_map *m = p->wish->changes;
-    if (m->at_us[row * m->cols + col] <= p->wish->since_us)
-        return false;
-    float side = (float)m->block;
-    struct box block = {(float)col * side, (float)row * side, side, side};
-    return !is_body(p, &block);
+    struct box block;
+    return has_changed(p->wish, row, col, &block) && whose(p->wish, &block) != WHOSE_BODY;
 }
 
 /* A run of changed blocks in each row is one piece; rows that touch are joined. */
@@ -249,6 +263,34 @@ bool regions_plan(const struct regions_wish *w, struct regions *ret)
     ret->scale = p.scale;
     memcpy(ret->list, p.list, (size_t)p.n * sizeof(ret->list[0]));
     return true;
+}
+
+/* Nobody is open, and nobody near another one. */
+static bool are_apart(const struct regions_wish *w)
+{
+    for (int i = 0; i < w->n_people; i++) {
+        struct box one = around(&w->people[i].box);
+        if (w->people[i].open)
+            return false;
+        for (int k = 0; k < i; k++) {
+            struct box other = around(&w->people[k].box);
+            if (overlap(&one, &other))
+                return false;
+        }
+    }
+    return true;
+}
+
+bool regions_familiar(const struct regions_wish *w)
+{
+    const struct change_map *m = w->changes;
+    bool familiar = m->cols > 0 && w->n_people > 0 && are_apart(w);
+    for (int i = 0; familiar && i < m->cols * m->rows; i++) {
+        struct box block;
+        familiar = !has_changed(w, i / m->cols, i % m->cols, &block) ||
+                   whose(w, &block) != WHOSE_NOBODYS;
+    }
+    return familiar;
 }
 
 bool regions_hold(const struct regions *r, const struct box *b)

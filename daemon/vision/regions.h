@@ -35,6 +35,12 @@ struct regions_wish {
 /* False: it costs no more to look at the whole picture. */
 bool regions_plan(const struct regions_wish *wish, struct regions *ret);
 
+/*
+ * Is all that changed of people who are known, none of whom must be looked at or is near another?
+ * Then it is known well enough for a moment where each of them is.
+ */
+bool regions_familiar(const struct regions_wish *wish);
+
 /* Is the box's centre in one of them? */
 bool regions_hold(const struct regions *r, const struct box *b);
 

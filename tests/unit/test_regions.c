@@ -144,6 +144,39 @@ static void what_moves_below_a_known_face_is_its_body(void **state)
     assert_true(holds_all(&people[0].box));
 }
 
+static bool familiar(void)
+{
+    struct regions_wish wish = {W, H, 640, &map, SINCE, people, n_people};
+    return regions_familiar(&wish);
+}
+
+/* Only what moves with people who are known and apart may go unseen for a moment. */
+static void what_is_familiar_is_of_known_people_apart(void **state)
+{
+    (void)state;
+    begin(W, H);
+    assert_false(familiar()); /* nobody */
+    person(900, 200, 100, false);
+    person(1300, 200, 100, false);
+    assert_true(familiar());
+    change(15, 4); /* in his face */
+    change(16, 9); /* his body */
+    change(13, 5); /* and his shoulder: x from 780, y from 300 on */
+    assert_true(familiar());
+    people[1].open = true;
+    assert_false(familiar());
+    people[1].open = false;
+    change(5, 5); /* who is that? */
+    assert_false(familiar());
+    begin(W, H);
+    person(900, 200, 100, false);
+    person(1080, 200, 100, false); /* so near that they may meet */
+    assert_false(familiar());
+    map.cols = map.rows = 0;
+    n_people = 1;
+    assert_false(familiar());
+}
+
 static void all_of_it_is_not_looked_at_in_parts(void **state)
 {
     (void)state;
@@ -207,6 +240,7 @@ int main(void)
             cmocka_unit_test(nothing_new_is_not_looked_at),
             cmocka_unit_test(what_is_open_is_looked_at),
             cmocka_unit_test(what_moves_below_a_known_face_is_its_body),
+            cmocka_unit_test(what_is_familiar_is_of_known_people_apart),
             cmocka_unit_test(all_of_it_is_not_looked_at_in_parts),
             cmocka_unit_test(nobody_is_looked_at_by_half),
     };

@@ -522,6 +522,28 @@ static void who_stands_still_stays(void **state)
     tracker_free(t);
 }
 
+/* Nobody looks at one who walks: he is where he goes, and is found there. */
+static void who_walks_on_unseen_is_there(void **state)
+{
+    (void)state;
+    int64_t ms = 0;
+    struct tracker *t = tracker_new(&conf, 0.7f, 0.22f);
+    tracker_view(t, 2000, 1000);
+    for (int i = 0; i < 60; i++, ms += 200) {
+        struct face f = at(100 + 20 * (float)i, SURE);
+        bool unseen = i > 10 && i % 2;
+        if (unseen)
+            tracker_coast(t, ms * 1000, &all);
+        else
+            step(t, ms, &f, 1);
+        assert_true(only()->track == 1 && only()->found == !unseen && only()->resting == unseen);
+        assert_true(only()->last_us == ms * 1000);
+        assert_float_equal(only()->face.box.x, f.box.x, i > 10 ? 8 : 40);
+    }
+    assert_int_equal(only()->state, TRACK_CONFIRMED);
+    tracker_free(t);
+}
+
 static void step_in(
         struct tracker *t, int64_t ms, float x, float w, const struct face *faces, int n)
 {
@@ -691,6 +713,8 @@ static void whatever_comes_tracks_live_once(void **state)
             tracker_step(t, faces, n, now, &all);
         else if (what < 0.9f)
             step_in(t, now / 1000, wild(), fabsf(wild()), faces, n);
+        else if (what < 0.925f)
+            tracker_coast(t, now, &all);
         else if (what < 0.95f)
             tracker_hold(t, now, &all);
         else if (what < 0.995f)
@@ -741,6 +765,7 @@ int main(void)
             cmocka_unit_test(a_dead_camera_ends_its_people),
             cmocka_unit_test(a_camera_of_few_pictures_is_not_dead),
             cmocka_unit_test(who_stands_still_stays),
+            cmocka_unit_test(who_walks_on_unseen_is_there),
             cmocka_unit_test(only_those_in_the_parts_are_looked_for),
             cmocka_unit_test(who_leaves_does_not_rest),
             cmocka_unit_test(the_end_ends_all),
