@@ -28,6 +28,7 @@ __attribute__((weak, visibility("default"))) LogHandler *SetLogHandler(LogHandle
 struct dnn {
     std::string file; /* its name without the folder, for messages */
     cv::dnn::Net net;
+    cv::Mat blob; /* its input; kept, because most have the size of the one before */
     std::vector<cv::Mat> outputs;
 };
 
@@ -104,11 +105,11 @@ cv::dnn::Net read_net(const char *weights, const char *graph)
     throw std::runtime_error("the name must end in .onnx, .pb or .caffemodel");
 }
 
-cv::Mat make_blob(const uint8_t *bgr, int width, int height, const struct dnn_prep &p)
+void make_blob(cv::Mat &blob, const uint8_t *bgr, int width, int height, const struct dnn_prep &p)
 {
     /* only read from */
     const cv::Mat picture(height, width, CV_8UC3, const_cast<uint8_t *>(bgr));
-    return cv::dnn::blobFromImage(picture, p.scale, cv::Size(p.width, p.height),
+    cv::dnn::blobFromImage(picture, blob, p.scale, cv::Size(p.width, p.height),
             cv::Scalar(p.mean[0], p.mean[1], p.mean[2]), p.swap_rb, false);
 }
 
@@ -164,7 +165,8 @@ int dnn_run(struct dnn *d, const uint8_t *bgr, int width, int height, const stru
 {
     return guard(e, d->file.c_str(), [&] {
         std::vector<cv::String> wanted(names, names + n_names);
-        d->net.setInput(make_blob(bgr, width, height, *prep));
+        make_blob(d->blob, bgr, width, height, *prep);
+        d->net.setInput(d->blob);
         d->net.forward(d->outputs, wanted);
         for (int i = 0; i < n_names; i++) {
             int rc = take_output(d->outputs.at(i), names[i], &ret_outputs[i], e, d->file.c_str());
