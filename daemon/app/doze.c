@@ -1,13 +1,12 @@
 #include "app/doze.h"
 
+#include "app/choice.h"
 #include "app/overload.h"
 #include "base/mem.h"
 #include "base/mono.h"
 #include "flow/frame.h"
 #include "flow/slot.h"
 #include "sample/lag.h"
-#include "sample/sampler.h"
-#include "sample/strain.h"
 #include "sample/vigil.h"
 #include "source/backlog.h"
 #include "source/decoder.h"
@@ -31,16 +30,12 @@ struct doze {
     bool hasty;  /* its pictures cannot wait */
     bool prompt; /* one that is old has waited unread */
     /* owned by the camera's thread */
-    struct sampler sampler;
-    struct scene scene;
-    struct scene rough; /* the same by what is peeked at */
+    struct choice choice;
+    struct scene rough; /* what is new by what is peeked at */
     struct vigil vigil;
     struct doze_counts counts;
-    int64_t last_us; /* of the latest picture that was given out */
-    bool still;      /* it showed nothing new */
     struct lag lag;
     int64_t now_us; /* of the latest packet */
-    double owed;    /* pictures that may be given out under the present order */
     bool lean;      /* key frames only */
 
     /* Pictures that no other needs are left out where the others suffice. */
@@ -49,10 +44,9 @@ struct doze {
     int64_t since_us; /* that key frame's time */
     int pictures;     /* that came since */
 
-    /* what is kept while asleep, and the sampler as it was before that */
+    /* what is kept while asleep, and where the choice was before that */
     struct backlog *kept;
-    struct sampler sampler_then;
-    uint64_t due_then;
+    struct choice_mark then;
     /* awake again: the next of them to be decoded, or AWAKE */
     int next;
     int left; /* as many with this push */
@@ -76,9 +70,7 @@ struct doze *doze_new(const struct conf_camera *conf, const struct stream *strea
     d->ease = d->hasty ? ease : NULL;
     d->prompt = stream->prompt;
     d->next = AWAKE;
-    d->last_us = INT64_MIN;
-    sampler_init(&d->sampler, conf->fps);
-    scene_init(&d->scene);
+    choice_init(&d->choice, conf, slot, d->ease);
     scene_init(&d->rough);
     vigil_init(&d->vigil);
     lag_init(&d->lag);
@@ -101,34 +93,11 @@ void doze_free(struct doze *d)
 static struct scene_change look(struct doze *d, struct frame *f)
 {
     struct luma luma;
-    struct scene_change change = {.still_us = frame_time_us(f)};
-    if (d->conf->decode == DECODE_ALL)
-        return change;
-    bool has = frame_luma(f, &luma);
-    if (has)
-        quiet_picture(&d->vigil.quiet, luma.width, luma.height);
     bool lonely = d->gated && !slot_needed(d->slot);
-    scene_look(&d->scene, has ? &luma : NULL, frame_time_us(f), lonely, &change);
-    frame_note_change(f, change.still_us, &d->scene.map);
+    struct scene_change change = choice_look(&d->choice, f, lonely, &luma);
+    if (luma.width > 0)
+        quiet_picture(&d->vigil.quiet, luma.width, luma.height);
     return change;
-}
-
-/* Too old to tell anybody of, where there is no time for everything? */
-static bool outdated(const struct doze *d, int64_t time_us)
-{
-    int64_t age_us = d->now_us - time_us + d->lag.late_us;
-    return age_us > LAG_OLD_US && (ease_active(d->ease) || d->lag.late_us > LAG_OLD_US);
-}
-
-/* Is it one of those that there is time for? What shows nothing new costs none. */
-static bool affordable(struct doze *d, bool is_still)
-{
-    if (is_still)
-        return true;
-    d->owed += strain_share(ease_share(d->ease), slot_needed(d->slot));
-    bool pays = d->owed >= 1;
-    d->owed -= pays;
-    return pays;
 }
 
 /* Is the picture of this time to be analysed? */
@@ -137,29 +106,18 @@ static bool is_wanted(struct doze *d, int64_t time_us)
     bool late = d->next != AWAKE;
     d->counts.frames += !late && !d->sparing; /* else it was counted as a packet */
     d->pictures += !late;
-    /* What is decoded a second time has been seen. */
-    bool again = late && time_us <= d->last_us + MONO_SECOND / 1000;
-    bool due = sampler_take(&d->sampler, time_us);
-    d->counts.due += due;
-    return due && !again;
+    return choice_wants(&d->choice, time_us, late); /* what is decoded again has been seen */
 }
 
 /* One that is; NULL: there is no time for it. */
 static struct frame *consider(struct doze *d, struct frame *f)
 {
-    d->last_us = frame_time_us(f);
+    int64_t time_us = frame_time_us(f);
     struct scene_change change = look(d, f);
-    d->still = change.still;
-    vigil_picture(&d->vigil, &change, d->last_us);
-    bool old = outdated(d, d->last_us);
-    if (!old && affordable(d, change.still))
-        return f;
-    d->counts.dropped++;
-    if (old)
-        frame_unref(f);
-    else
-        slot_refresh(d->slot, f); /* who waits for a worker all the same gets the newest */
-    return NULL;
+    choice_took(&d->choice, time_us, change.still);
+    vigil_picture(&d->vigil, &change, time_us);
+    int64_t unread_us = d->lag.late_us;
+    return choice_give(&d->choice, f, &change, d->now_us - time_us + unread_us, unread_us);
 }
 
 /* ------------------------------------------------------------- asleep --- */
@@ -177,7 +135,7 @@ static void queue_up(struct doze *d, const struct packet *p)
 static void keep(struct doze *d, const struct packet *p)
 {
     queue_up(d, p);
-    d->counts.due += sampler_take(&d->sampler, p->time_us);
+    (void)choice_asks(&d->choice, p->time_us);
 }
 
 /* So many of the kept packets will not be decoded; the first was, when it was checked. */
@@ -189,8 +147,7 @@ static void let_go(struct doze *d, int n)
 static void forget(struct doze *d)
 {
     backlog_clear(d->kept);
-    d->sampler_then = d->sampler;
-    d->due_then = d->counts.due;
+    d->then = choice_mark(&d->choice);
 }
 
 /* From the latest key frame on that was not just now. */
@@ -217,10 +174,9 @@ static void wake(struct doze *d, int from, bool rewind)
     d->next = from;
     if (d->left != INT_MAX)
         d->left = BATCH;
-    d->sampler = d->sampler_then;
-    d->counts.due = d->due_then;
+    choice_rewind(&d->choice, &d->then);
     for (int i = 0; i < from; i++)
-        d->counts.due += sampler_take(&d->sampler, backlog_at(d->kept, i)->time_us);
+        (void)choice_asks(&d->choice, backlog_at(d->kept, i)->time_us);
 }
 
 /* The picture of one packet, decoded alone. */
@@ -249,11 +205,11 @@ static enum source_fault check(struct doze *d, const struct packet *p, struct er
         change = look(d, f);
     if (vigil_checked(&d->vigil, f ? &change : NULL, p->time_us)) {
         if (backlog_length(d->kept) == 0)
-            scene_follow(&d->rough, &d->scene); /* it has just fallen asleep */
+            scene_follow(&d->rough, &d->choice.scene); /* it has just fallen asleep */
         let_go(d, backlog_length(d->kept));
         forget(d);
         d->ready = f;
-        d->last_us = frame_time_us(f);
+        choice_took(&d->choice, frame_time_us(f), d->choice.still);
         keep(d, p);
         decoder_restart(d->decoder, false);
         return SOURCE_OK;
@@ -292,7 +248,7 @@ static void begin_group(struct doze *d, int64_t time_us, bool needed)
     int64_t passed_us = time_us - d->since_us;
     if (d->sparing && passed_us > 0)
         d->dense = d->pictures * 1e6 >= DENSE * d->conf->fps * (double)passed_us;
-    bool nobody = d->still && !needed;
+    bool nobody = d->choice.still && !needed;
     d->sparing = d->dense || nobody;
     d->since_us = time_us;
     d->pictures = 0;
@@ -346,7 +302,7 @@ static void pass_by(struct doze *d, const struct packet *p)
 {
     d->counts.frames++;
     d->counts.undecoded++;
-    d->counts.due += sampler_take(&d->sampler, p->time_us);
+    (void)choice_asks(&d->choice, p->time_us);
 }
 
 /* What is kept will not be decoded. */
@@ -356,7 +312,7 @@ static void give_up_kept(struct doze *d)
     if (d->next == AWAKE)
         let_go(d, n);
     for (int i = d->next; d->next != AWAKE && i < n; i++) {
-        d->counts.due += sampler_take(&d->sampler, backlog_at(d->kept, i)->time_us);
+        (void)choice_asks(&d->choice, backlog_at(d->kept, i)->time_us);
         d->counts.undecoded++;
     }
     d->next = AWAKE;
@@ -390,12 +346,12 @@ static enum lag_order heed_lag(struct doze *d, const struct packet *p)
 
 static void skip(struct doze *d, const struct packet *p)
 {
-    uint64_t due = d->counts.due;
+    uint64_t due = d->choice.due;
     give_up_kept(d);
     d->lean = false;
     pass_by(d, p);
     leave_to_others(d, p);
-    d->counts.dropped += d->counts.due - due;
+    d->choice.dropped += d->choice.due - due;
 }
 
 /* Is this packet's fate that of key frames only? Both ways lead over a key frame, but where
@@ -425,12 +381,12 @@ static enum source_fault show_key(struct doze *d, const struct packet *p, struct
     enum source_fault fault = decode_alone(d, p, &f, e);
     if (fault != SOURCE_OK)
         return fault;
-    uint64_t due = d->counts.due - d->due_then;
-    d->counts.dropped += due ? due - 1 : 0;
+    uint64_t due = d->choice.due - d->then.due;
+    d->choice.dropped += due ? due - 1 : 0;
     give_up_kept(d);
     if (f) {
         (void)look(d, f);
-        d->last_us = frame_time_us(f);
+        choice_took(&d->choice, frame_time_us(f), d->choice.still);
     }
     d->ready = f;
     decoder_restart(d->decoder, false);
@@ -555,6 +511,8 @@ struct frame *doze_pull(struct doze *d)
 struct doze_counts doze_counts(const struct doze *d)
 {
     struct doze_counts counts = d->counts;
+    counts.due = d->choice.due;
+    counts.dropped = d->choice.dropped;
     counts.asleep = d->vigil.asleep;
     counts.lean = d->lean;
     counts.late = d->next != AWAKE;
