@@ -421,6 +421,10 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
         *e = d->trouble;
         return d->fault;
     }
+    if (d->beyond) { /* there was no memory to keep it, and nobody woke: it is gone */
+        d->beyond = NULL;
+        d->left = 0;
+    }
     if (d->conf->decode == DECODE_KEYFRAMES) {
         if (!packet)
             return SOURCE_OK;

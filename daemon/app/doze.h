@@ -26,7 +26,7 @@ struct slot;
  * due it gives out a share, the others only in the place of one that still waits in the slot; and
  * where nobody is, key frames only, with what follows on the last one kept for the case that
  * somebody is found in it. Whatever the order, what is late is not given out, and who does not
- * catch up goes on at a later key frame (sample/lag.h).
+ * catch up goes on at a later key frame (sample/lag.h); but with decode = "keyframes" all are.
  *
  * Threads: the camera's.
  */

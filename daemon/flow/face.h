@@ -101,6 +101,7 @@ struct traits {
 struct expected {
     struct box box; /* around all of that */
     bool open;      /* it must be looked at: not yet a person, or not found last time */
+    float doubt;    /* standard deviation of where he goes, in sizes of his box */
 };
 
 /* A track's life: not yet believed, a person, no more. */

@@ -44,10 +44,12 @@ static bool stands_still(struct lag *l)
 
 enum lag_order lag_packet(struct lag *l, int64_t stamp_us, int64_t read_us, bool key)
 {
-    if (stamp_us == LAG_NO_STAMP)
-        return l->skipping && !key ? LAG_SKIP : (l->skipping = false, LAG_DECODE);
-    measure(l, stamp_us, read_us);
-    if (stands_still(l)) {
+    bool told = stamp_us != LAG_NO_STAMP;
+    if (told)
+        measure(l, stamp_us, read_us);
+    else
+        l->late_us = l->since_us = 0; /* it is not known to be late */
+    if (told && stands_still(l)) {
         if (l->skipping) { /* nothing was left to be read: the clock stood */
             l->best_us += l->late_us;
             l->late_us = 0;

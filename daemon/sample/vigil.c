@@ -116,7 +116,7 @@ void vigil_pass(struct vigil *v, const struct vigil_packet *p)
     count_gop(v, p);
     (void)quiet_hear(&v->quiet, p->size, p->key);
     quiet_moved(&v->quiet, false); /* nobody will see what it showed */
-    v->asleep = v->replaying = v->by_size = false;
+    v->asleep = v->replaying = v->by_size = v->by_peek = false;
     v->woke_us = p->time_us;
 }
 

@@ -121,6 +121,11 @@ struct box motion_box(const struct motion *m)
     return (struct box){m->at.x - w / 2, m->at.y - h / 2, w, h};
 }
 
+float motion_doubt(const struct motion *m)
+{
+    return sqrtf(m->pp) / size(m);
+}
+
 void motion_rest(struct motion *m)
 {
     m->vx = m->vy = 0;

@@ -34,6 +34,9 @@ void motion_predict(struct motion *m, float seconds); /* seconds >= 0 */
 void motion_update(struct motion *m, const struct box *b);
 struct box motion_box(const struct motion *m);
 
+/* How unsure its place is: the standard deviation along an axis, in sizes. */
+float motion_doubt(const struct motion *m);
+
 /* Stays where it is: nothing changed in the picture. */
 void motion_rest(struct motion *m);
 

@@ -78,7 +78,11 @@ struct expected track_expect(const struct track *k, float seconds, int width, in
     struct box later = motion_box(&then), b = both(&now, &later);
     bool leaves = width > 0 &&
                   (b.x < 0 || b.y < 0 || b.x + b.w > (float)width || b.y + b.h > (float)height);
-    return (struct expected){b, k->state != TRACK_CONFIRMED || k->missed > 0 || leaves};
+    return (struct expected){
+            .box = b,
+            .open = k->state != TRACK_CONFIRMED || k->missed > 0 || leaves,
+            .doubt = motion_doubt(&then),
+    };
 }
 
 struct sighting track_sighting(const struct track *k)

@@ -36,8 +36,8 @@ struct regions_wish {
 bool regions_plan(const struct regions_wish *wish, struct regions *ret);
 
 /*
- * Is all that changed of people who are known, none of whom must be looked at or is near another?
- * Then it is known well enough for a moment where each of them is.
+ * Is all that changed of people who are known and move steadily, none of whom must be looked at or
+ * is near another? Then it is known well enough for a moment where each of them is.
  */
 bool regions_familiar(const struct regions_wish *wish);
 

@@ -153,6 +153,23 @@ static void without_stamps_nothing_is_said(void **state)
     assert_int_equal(l.late_us, 0);
 }
 
+/* Who skips when the stamps end goes on at the next key frame, and nothing counts as late. */
+static void stamps_may_end_at_any_time(void **state)
+{
+    (void)state;
+    struct lag l;
+    lag_init(&l);
+    int i = 0;
+    for (; !l.skipping && i < 1000; i++) /* read at half the speed that it comes at */
+        (void)lag_packet(&l, i * STEP, 2 * i * STEP, i % GOP == 0);
+    assert_true(l.skipping && l.late_us > LAG_OLD_US);
+    for (; i % GOP; i++)
+        assert_int_equal(lag_packet(&l, LAG_NO_STAMP, 2 * i * STEP, false), LAG_SKIP);
+    assert_int_equal(lag_packet(&l, LAG_NO_STAMP, 2 * i * STEP, true), LAG_RESUME);
+    assert_int_equal(l.late_us, 0);
+    assert_int_equal(lag_packet(&l, LAG_NO_STAMP, 2 * i * STEP, false), LAG_DECODE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +180,7 @@ int main(void)
             cmocka_unit_test(a_clock_that_stood_is_found_out),
             cmocka_unit_test(a_clock_that_was_set_begins_anew),
             cmocka_unit_test(without_stamps_nothing_is_said),
+            cmocka_unit_test(stamps_may_end_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -860,7 +860,7 @@ static void feed_walker(struct rig *r, int lane, int pictures)
         map.at_us[i] = 0;
     for (int i = 0; i < pictures; i++) {
         int number = ++r->fed[lane];
-        float x = 60 + (float)(i % 40);
+        float x = 60 + (float)abs(i % 80 - 40); /* there and back */
         struct face faces[] = {face_at(x, 60, 60), face_at(500, 300, 60)};
         struct frame *f = fake_frame_new(number * PICTURE_US, faces, 2);
         for (int col = (int)x / 20; col <= ((int)x + 60) / 20; col++) {

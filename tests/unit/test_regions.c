@@ -46,7 +46,7 @@ static void change(int col, int row)
 
 static void person(float x, float y, float w, bool open)
 {
-    people[n_people++] = (struct expected){{x, y, w, 1.2f * w}, open};
+    people[n_people++] = (struct expected){.box = {x, y, w, 1.2f * w}, .open = open};
 }
 
 static bool plan(int width, int height)
@@ -166,6 +166,12 @@ static void what_is_familiar_is_of_known_people_apart(void **state)
     people[1].open = true;
     assert_false(familiar());
     people[1].open = false;
+    people[1].doubt = 0.3f; /* and does not move */
+    assert_true(familiar());
+    people[0].doubt = 0.3f; /* turns */
+    assert_false(familiar());
+    people[0].doubt = 0.1f;
+    assert_true(familiar());
     change(5, 5); /* who is that? */
     assert_false(familiar());
     begin(W, H);
