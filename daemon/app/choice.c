@@ -39,8 +39,6 @@ struct scene_change choice_look(
     if (c->conf->decode == DECODE_ALL)
         return change;
     bool has = frame_luma(f, ret_luma);
-    if (!has)
-        ret_luma->width = 0;
     scene_look(&c->scene, has ? ret_luma : NULL, frame_time_us(f), lonely, &change);
     frame_note_change(f, change.still_us, &c->scene.map);
     return change;

@@ -162,15 +162,21 @@ static int key_before(const struct doze *d, int64_t time_us)
     return from;
 }
 
+/* What follows does not follow on what was decoded last. */
+static void begin_anew(struct doze *d, bool rewind)
+{
+    decoder_restart(d->decoder, rewind);
+    decoder_spare(d->decoder, false, false);
+    d->sparing = false;
+}
+
 /* What was kept is decoded, from this packet on; the sampler chooses anew. */
 static void wake(struct doze *d, int from, bool rewind)
 {
     d->woke_us = d->now_us;
     d->counts.wakes++;
     let_go(d, from);
-    decoder_restart(d->decoder, rewind);
-    decoder_spare(d->decoder, false, false);
-    d->sparing = false;
+    begin_anew(d, rewind);
     d->next = from;
     if (d->left != INT_MAX)
         d->left = BATCH;
@@ -321,14 +327,6 @@ static void give_up_kept(struct doze *d)
     forget(d);
 }
 
-/* What follows does not follow on what was decoded last. */
-static void begin_anew(struct doze *d)
-{
-    decoder_restart(d->decoder, false);
-    decoder_spare(d->decoder, false, false);
-    d->sparing = false;
-}
-
 static void leave_to_others(struct doze *d, const struct packet *p)
 {
     struct vigil_packet packet = {.time_us = p->time_us, .size = p->size, .key = p->key};
@@ -370,7 +368,7 @@ static bool heed_order(struct doze *d, const struct packet *p)
         return true;
     d->lean = false;
     give_up_kept(d);
-    begin_anew(d);
+    begin_anew(d, false);
     return false;
 }
 
@@ -447,7 +445,7 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
         return SOURCE_OK;
     }
     if (order == LAG_RESUME)
-        begin_anew(d);
+        begin_anew(d, false);
     if (heed_order(d, packet))
         return push_lean(d, packet, e);
     bool through = !d->gated && d->next == AWAKE;

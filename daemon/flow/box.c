@@ -36,6 +36,11 @@ struct point box_centre(const struct box *b)
     return (struct point){b->x + b->w / 2, b->y + b->h / 2};
 }
 
+bool box_has(const struct box *b, struct point at)
+{
+    return at.x >= b->x && at.x < b->x + b->w && at.y >= b->y && at.y < b->y + b->h;
+}
+
 static float share(float at, int of)
 {
     float part = of > 0 ? at / (float)of : 0;

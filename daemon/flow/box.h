@@ -18,6 +18,9 @@ float box_cover(const struct box *a, const struct box *b);
 
 struct point box_centre(const struct box *b);
 
+/* Is the point in it? Of its edges the left and the upper one belong to it. */
+bool box_has(const struct box *b, struct point at);
+
 /* Where its centre is in a picture of this size, 0 to 1; beyond the edge the nearest point. */
 struct point box_place(const struct box *b, int width, int height);
 

@@ -128,6 +128,16 @@ static void check_camera(struct tracker *t, struct sightings *ret)
         end_all(t, END_CAMERA_LOST, ret);
 }
 
+/* A picture came. Returns the time that passed. */
+static int64_t take_picture(struct tracker *t, int64_t time_us, struct sightings *ret)
+{
+    ret->n = 0;
+    int64_t passed = advance(t, time_us);
+    check_camera(t, ret);
+    rhythm_picture(&t->rhythm);
+    return passed;
+}
+
 static void begin_look(struct tracker *t)
 {
     rhythm_look(&t->rhythm);
@@ -310,20 +320,19 @@ static bool lies_in(const struct box *b, const struct box *parts, int n)
 {
     struct point at = box_centre(b);
     for (int i = 0; i < n; i++) {
-        const struct box *p = &parts[i];
-        if (at.x >= p->x && at.x < p->x + p->w && at.y >= p->y && at.y < p->y + p->h)
+        if (box_has(&parts[i], at))
             return true;
     }
     return false;
 }
 
-/* Who is not looked at in this picture. parts NULL: everybody is. */
+/* Who is not looked at in this picture. */
 static void set_aside(struct tracker *t, const struct box *parts, int n, int64_t passed_us)
 {
     for (int i = 0; i < t->n; i++) {
         struct track *k = &t->tracks[i];
         struct expected at = track_expect(k, seconds_of(passed_us), t->width, t->height);
-        k->aside = parts && !at.open && !lies_in(&at.box, parts, n);
+        k->aside = !at.open && !lies_in(&at.box, parts, n);
     }
 }
 
@@ -331,11 +340,9 @@ static void set_aside(struct tracker *t, const struct box *parts, int n, int64_t
 static void step(struct tracker *t, const struct box *parts, int n_parts, const struct face *faces,
         int n, int64_t time_us, struct sightings *ret)
 {
-    ret->n = 0;
-    int64_t passed = advance(t, time_us);
-    check_camera(t, ret);
-    rhythm_picture(&t->rhythm);
-    set_aside(t, parts, n_parts, passed);
+    int64_t passed = take_picture(t, time_us, ret);
+    if (parts)
+        set_aside(t, parts, n_parts, passed);
     begin_look(t);
     predict(t, passed);
     take_faces(t, faces, n);
@@ -366,10 +373,7 @@ void tracker_step_in(struct tracker *t, const struct box *parts, int n_parts,
 
 void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret)
 {
-    ret->n = 0;
-    int64_t passed = advance(t, time_us);
-    check_camera(t, ret);
-    rhythm_picture(&t->rhythm);
+    int64_t passed = take_picture(t, time_us, ret);
     for (int i = 0; i < t->n; i++)
         track_rest(&t->tracks[i], passed, time_us);
     give_all(t, ret);
@@ -377,10 +381,7 @@ void tracker_hold(struct tracker *t, int64_t time_us, struct sightings *ret)
 
 void tracker_coast(struct tracker *t, int64_t time_us, struct sightings *ret)
 {
-    ret->n = 0;
-    int64_t passed = advance(t, time_us);
-    check_camera(t, ret);
-    rhythm_picture(&t->rhythm);
+    int64_t passed = take_picture(t, time_us, ret);
     predict(t, passed);
     for (int i = 0; i < t->n; i++)
         track_coast(&t->tracks[i], passed, time_us);

@@ -122,6 +122,13 @@ static int look_at_part(struct detector *d, const struct frame *f, const struct 
     return 0;
 }
 
+/* Of the parts' faces one is left for each; how many. */
+static int suppress(struct detector *d, int n, int n_cut)
+{
+    n = nms(d->whole, n, d->overlap, FACES_MAX);
+    return nms_cut(d->whole, n, d->cut, n_cut, FACES_MAX);
+}
+
 int detector_scan(struct detector *d, const struct frame *f, const struct tiles *tiles,
         struct face faces[FACES_MAX], int *ret_n)
 {
@@ -135,8 +142,7 @@ int detector_scan(struct detector *d, const struct frame *f, const struct tiles 
         rc = look_at_part(d, f, &tiles->list[i], tiles->scale, false, &n, &n_cut);
     if (rc < 0)
         return rc;
-    n = nms(d->whole, n, d->overlap, FACES_MAX);
-    n = nms_cut(d->whole, n, d->cut, n_cut, FACES_MAX);
+    n = suppress(d, n, n_cut);
     memcpy(faces, d->whole, (size_t)n * sizeof(*faces));
     *ret_n = n;
     return 0;
@@ -157,8 +163,7 @@ int detector_look(struct detector *d, const struct frame *f, const struct tiles 
     }
     if (rc < 0)
         return rc;
-    n = nms(d->whole, n, d->overlap, FACES_MAX);
-    n = nms_cut(d->whole, n, d->cut, n_cut, FACES_MAX);
+    n = suppress(d, n, n_cut);
     *ret_n = 0;
     for (int i = 0; i < n; i++) {
         if (regions_hold(regions, &d->whole[i].box))

@@ -214,12 +214,16 @@ static bool add_changes(struct plan *p)
     return true;
 }
 
+static struct box box_of(const struct tile *t)
+{
+    return (struct box){(float)t->x, (float)t->y, (float)t->w, (float)t->h};
+}
+
 static bool reaches(const struct plan *p, const struct box *b)
 {
     bool any = false;
     for (int i = 0; i < p->n; i++) {
-        const struct tile *t = &p->list[i];
-        struct box piece = {(float)t->x, (float)t->y, (float)t->w, (float)t->h};
+        struct box piece = box_of(&p->list[i]);
         any |= overlap(&piece, b);
     }
     return any;
@@ -311,9 +315,8 @@ bool regions_hold(const struct regions *r, const struct box *b)
 {
     struct point at = box_centre(b);
     for (int i = 0; i < r->n; i++) {
-        const struct tile *t = &r->list[i];
-        if (at.x >= (float)t->x && at.x < (float)(t->x + t->w) && at.y >= (float)t->y &&
-                at.y < (float)(t->y + t->h))
+        struct box region = box_of(&r->list[i]);
+        if (box_has(&region, at))
             return true;
     }
     return false;
@@ -329,6 +332,5 @@ bool regions_touch(const struct regions *r, const struct tile *tile)
 
 struct box regions_box(const struct regions *r, int i)
 {
-    const struct tile *t = &r->list[i];
-    return (struct box){(float)t->x, (float)t->y, (float)t->w, (float)t->h};
+    return box_of(&r->list[i]);
 }
