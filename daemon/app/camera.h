@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/standing.h"
 #include "base/beat.h"
 #include "flow/event.h"
 #include "flow/settings.h"
@@ -53,25 +54,4 @@ bool camera_failed(const struct camera *c);   /* finished because its source can
 const struct conf_camera *camera_conf(const struct camera *c);
 const struct beat *camera_beat(const struct camera *c);
 
-struct camera_status {
-    enum camera_state state;
-    bool enabled;
-    int64_t since_us;  /* mono_us() of the last change of state */
-    char trouble[256]; /* why it is not online; "" when all is well */
-    char format[64];   /* "h264 1920x1080", "" before the first connection */
-    char decoder[64];  /* "software", or the hardware's name; "" before the first connection */
-    char decoder_trouble[480]; /* why it is not the hardware that was asked for; "": it is */
-    int64_t decoder_since_us;  /* mono_us() when that was found out */
-    int64_t duration_us;       /* of a file; 0: not known */
-    uint64_t frames;           /* that came and were not damaged, decoded or not */
-    uint64_t damaged;          /* decoded and held back */
-    uint64_t sampled;          /* put into the slot */
-    uint64_t undecoded;        /* of these never decoded, as nothing happened */
-    uint64_t wakes;            /* times that something did while it slept */
-    bool asleep;
-    uint64_t dropped;    /* pictures that the rate asks for, given up for want of time */
-    uint64_t behind;     /* packets that had waited unread for too long */
-    uint64_t reconnects; /* connections lost or refused */
-    uint64_t stalls;     /* gaps of two frame intervals, at least 2 s */
-};
 void camera_status(struct camera *c, struct camera_status *ret);

@@ -20,7 +20,7 @@ void station_look(struct station *s, int64_t now)
 {
     camera_status(s->camera, &s->status);
     lane_stats(s->lane, &s->stats);
-    meter_sample(&s->frames, s->status.frames, now);
+    meter_sample(&s->frames, s->status.counts.frames, now);
     meter_sample(&s->looks, s->stats.looks, now);
     meter_sample(&s->seen, s->stats.looks + s->stats.held, now);
     meter_sample(&s->lost, s->stats.lost, now);
@@ -35,10 +35,10 @@ void station_strain(struct station *s, struct strain_second *sum)
     sum->sampled += s->status.sampled - s->sampled_before;
     sum->lost += s->stats.lost - s->lost_before;
     sum->cameras += s->status.state == CAMERA_ONLINE;
-    sum->late += s->status.behind > s->behind_before;
+    sum->late += s->status.counts.behind > s->behind_before;
     s->sampled_before = s->status.sampled;
     s->lost_before = s->stats.lost;
-    s->behind_before = s->status.behind;
+    s->behind_before = s->status.counts.behind;
 }
 
 /* The keys of the contract's stats. */
@@ -69,13 +69,13 @@ static void add_details(json_t *j, const struct station *s, int64_t now)
     json_object_set_new(
             j, "decoder_trouble", c->decoder_trouble[0] ? text(c->decoder_trouble) : json_null());
     json_object_set_new(j, "url", text(camera_conf(s->camera)->url_shown));
-    json_object_set_new(j, "frames", json_integer((json_int_t)c->frames));
-    json_object_set_new(j, "damaged", json_integer((json_int_t)c->damaged));
-    json_object_set_new(j, "asleep", json_boolean(c->asleep));
-    json_object_set_new(j, "undecoded", json_integer((json_int_t)c->undecoded));
-    json_object_set_new(j, "wakes", json_integer((json_int_t)c->wakes));
-    json_object_set_new(j, "dropped", json_integer((json_int_t)c->dropped));
-    json_object_set_new(j, "late_packets", json_integer((json_int_t)c->behind));
+    json_object_set_new(j, "frames", json_integer((json_int_t)c->counts.frames));
+    json_object_set_new(j, "damaged", json_integer((json_int_t)c->counts.damaged));
+    json_object_set_new(j, "asleep", json_boolean(c->counts.asleep));
+    json_object_set_new(j, "undecoded", json_integer((json_int_t)c->counts.undecoded));
+    json_object_set_new(j, "wakes", json_integer((json_int_t)c->counts.wakes));
+    json_object_set_new(j, "dropped", json_integer((json_int_t)c->counts.dropped));
+    json_object_set_new(j, "late_packets", json_integer((json_int_t)c->counts.behind));
     json_object_set_new(j, "sampled", json_integer((json_int_t)c->sampled));
     json_object_set_new(j, "looks", json_integer((json_int_t)s->stats.looks));
     json_object_set_new(j, "partial", json_integer((json_int_t)s->stats.partial));

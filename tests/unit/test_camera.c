@@ -1,4 +1,4 @@
-/* needs: app/camera app/doze app/choice app/overload sample/lag sample/strain sample/sampler sample/scene sample/vigil sample/quiet source/backlog source/origin flow/slot flow/queue flow/event flow/face flow/age base/backoff base/err base/log base/mem base/redact base/thread base/url base/when fake:mono fake:stop fake:source fake:frame fake:bus */
+/* needs: app/camera app/standing app/session app/doze app/choice app/overload sample/lag sample/strain sample/sampler sample/scene sample/vigil sample/quiet source/backlog source/origin flow/slot flow/queue flow/event flow/face flow/age base/backoff base/err base/log base/mem base/redact base/thread base/url base/when fake:mono fake:stop fake:source fake:frame fake:bus */
 #include "app/camera.h"
 
 #include "../fakes/fake_bus.h"
@@ -195,9 +195,9 @@ static void it_comes_online(void **state)
     assert_true(s.enabled);
     assert_string_equal(s.format, "h264 640x480");
     assert_string_equal(s.trouble, "");
-    assert_int_equal(s.frames, 3);
+    assert_int_equal(s.counts.frames, 3);
     assert_int_equal(s.sampled, 3);
-    assert_int_equal(s.damaged, 0);
+    assert_int_equal(s.counts.damaged, 0);
     assert_int_equal(s.reconnects, 0);
     assert_int_equal(s.stalls, 0);
     assert_true(s.since_us > 0 && s.since_us <= mono_us());
@@ -421,7 +421,7 @@ static void a_file_comes_to_its_end(void **state)
         struct camera_status s = status_of(&r);
         assert_int_equal(s.state, CAMERA_ENDED);
         assert_string_equal(s.trouble, "");
-        assert_int_equal(s.frames, 3);
+        assert_int_equal(s.counts.frames, 3);
         assert_int_equal(s.reconnects, 0);
         assert_int_equal(take(&r), 3);
         assert_int_equal(take(&r), 1000 + END_SOURCE_ENDED);
@@ -463,7 +463,7 @@ static void a_file_goes_round(void **state)
     assert_note(&r, CAMERA_CONNECTING);
     assert_note(&r, CAMERA_ONLINE);
     assert_true(fake_bus_hears("door/status", "offline online"));
-    assert_int_equal(status_of(&r).frames, 2);
+    assert_int_equal(status_of(&r).counts.frames, 2);
     assert_int_equal(status_of(&r).reconnects, 0);
     stop(&r);
     assert_note(&r, CAMERA_OFFLINE);
@@ -525,7 +525,7 @@ static void a_file_without_a_picture(void **state)
                 assert_true(fake_stop_pause() >= 1000);
             struct camera_status s = status_of(&r);
             assert_non_null(strstr(s.trouble, CLIP));
-            assert_int_equal(s.damaged, 1);
+            assert_int_equal(s.counts.damaged, 1);
             stop(&r);
             assert_int_equal(camera_failed(r.camera), once == 0);
             (void)take(&r);
@@ -713,11 +713,11 @@ static void damaged_pictures_of_all_sessions(void **state)
     configure(&r, script);
     begin(&r, -1);
     assert_true(fake_stop_pause() > 0);
-    assert_int_equal(status_of(&r).damaged, 2);
+    assert_int_equal(status_of(&r).counts.damaged, 2);
     fake_stop_pass();
     assert_true(fake_source_waits(1));
-    assert_int_equal(status_of(&r).damaged, 3);
-    assert_int_equal(status_of(&r).frames, 2);
+    assert_int_equal(status_of(&r).counts.damaged, 3);
+    assert_int_equal(status_of(&r).counts.frames, 2);
     stop(&r);
     assert_note(&r, CAMERA_CONNECTING);
     for (int i = 0; i < 2; i++) {
@@ -747,7 +747,7 @@ static void sampled_evenly_and_noted_now_and_then(void **state)
     begin(&r, -1);
     assert_true(fake_source_waits(1));
     struct camera_status s = status_of(&r);
-    assert_int_equal(s.frames, PICTURES);
+    assert_int_equal(s.counts.frames, PICTURES);
     assert_in_range(s.sampled, PICTURES / 5 - 1, PICTURES / 5 + 1);
     assert_int_equal(slot_lost(r.slot), s.sampled - 1);
     stop(&r);
@@ -862,7 +862,7 @@ static void anybody_may_ask(void **state)
     void *well = NULL;
     assert_int_equal(pthread_join(t, &well), 0);
     assert_non_null(well);
-    assert_int_equal(status_of(&r).frames, ROUNDS);
+    assert_int_equal(status_of(&r).counts.frames, ROUNDS);
     assert_int_equal(status_of(&r).reconnects, 0);
     stop(&r);
     void *item;
