@@ -1,4 +1,4 @@
-/* needs: source/decoder source/hardware source/avlog source/damage source/timeline flow/frame base/err base/log base/mem base/mono base/redact base/thread base/url */
+/* needs: source/decoder source/engine source/hardware source/avlog source/damage source/rough source/timeline flow/frame base/err base/log base/mem base/mono base/redact base/thread base/url */
 #include "source/decoder.h"
 
 #include "base/mem.h"
