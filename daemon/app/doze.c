@@ -74,7 +74,6 @@ struct doze *doze_new(const struct conf_camera *conf, const struct stream *strea
     scene_init(&d->rough);
     vigil_init(&d->vigil);
     lag_init(&d->lag);
-    d->vigil.peeks = decoder_can_peek(decoder);
     d->kept = backlog_new();
     return d;
 }
@@ -266,6 +265,7 @@ static enum source_fault push_gated(struct doze *d, const struct packet *p, stru
     bool needed = slot_needed(d->slot);
     struct vigil_packet packet = {
             p->time_us, p->size, p->key, needed, backlog_room(d->kept, p->size)};
+    d->vigil.peeks = decoder_can_peek(d->decoder); /* software may have taken over */
     switch (vigil_packet(&d->vigil, &packet)) {
     case VIGIL_CHECK: return check(d, p, e);
     case VIGIL_KEEP: keep(d, p); return SOURCE_OK;

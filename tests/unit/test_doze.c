@@ -685,6 +685,21 @@ static void who_falls_behind_goes_on_at_a_key_frame(void **state)
     end(&r);
 }
 
+/* Software that takes the hardware's place in mid-stream can peek, and so the camera can sleep. */
+static void it_peeks_as_soon_as_the_decoder_can(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_AUTO, 100);
+    r.quiet = 14000;
+    run(&r, 25 * 20, false);
+    assert_true(!counts(&r).asleep && decoder.peeked == 0);
+    decoder.peeks = true;
+    run(&r, 25 * 20, false);
+    assert_true(counts(&r).asleep && decoder.peeked > 0);
+    end(&r);
+}
+
 /* Whatever happens: each packet is decoded, or was let go. */
 static void at_random(void **state)
 {
@@ -736,6 +751,7 @@ int main(void)
             cmocka_unit_test(somebody_is_never_left_at_key_frames),
             cmocka_unit_test(there_may_be_no_room_for_what_follows),
             cmocka_unit_test(who_falls_behind_goes_on_at_a_key_frame),
+            cmocka_unit_test(it_peeks_as_soon_as_the_decoder_can),
             cmocka_unit_test(at_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
