@@ -130,8 +130,24 @@ static void queue_up(struct doze *d, const struct packet *p)
     d->counts.frames++;
 }
 
-/* It may never be decoded; the rate would have asked for it all the same. */
-static void keep(struct doze *d, const struct packet *p)
+/* It came, and the rate would have asked for it, decoded or not. */
+static void count(struct doze *d, const struct packet *p)
+{
+    d->counts.frames++;
+    (void)choice_asks(&d->choice, p->time_us);
+}
+
+/* False: there is no room or no memory, and nothing has been done. */
+static bool keep(struct doze *d, const struct packet *p)
+{
+    bool kept = backlog_add(d->kept, p);
+    if (kept)
+        count(d, p);
+    return kept;
+}
+
+/* By who wakes now: where it cannot be kept it is decoded last, in this push. */
+static void keep_or_pass_on(struct doze *d, const struct packet *p)
 {
     queue_up(d, p);
     (void)choice_asks(&d->choice, p->time_us);
@@ -184,6 +200,21 @@ static void wake(struct doze *d, int from, bool rewind)
         (void)choice_asks(&d->choice, backlog_at(d->kept, i)->time_us);
 }
 
+/*
+ * Asleep: what cannot be kept for want of memory wakes, as what there is no room for does. What
+ * came before it is decoded, and it after that: with a hole the rest would be rubbish. False: it
+ * has woken. rewind: it was decoded before.
+ */
+static bool hold(struct doze *d, const struct packet *p, bool rewind)
+{
+    if (keep(d, p))
+        return true;
+    keep_or_pass_on(d, p);
+    vigil_rouse(&d->vigil, p->time_us);
+    wake(d, key_before(d, p->time_us - LEAD_US), rewind);
+    return false;
+}
+
 /* The picture of one packet, decoded alone. */
 static enum source_fault decode_alone(
         struct doze *d, const struct packet *p, struct frame **ret, struct err *e)
@@ -215,14 +246,14 @@ static enum source_fault check(struct doze *d, const struct packet *p, struct er
         forget(d);
         d->ready = f;
         choice_took(&d->choice, frame_time_us(f), d->choice.still);
-        keep(d, p);
-        decoder_restart(d->decoder, false);
+        if (hold(d, p, true))
+            decoder_restart(d->decoder, false);
         return SOURCE_OK;
     }
     frame_unref(f);
     if (backlog_length(d->kept) == 0)
         forget(d); /* it was about to fall asleep: the sampler is as it is */
-    keep(d, p);
+    keep_or_pass_on(d, p);
     wake(d, 0, true);
     return SOURCE_OK;
 }
@@ -268,13 +299,13 @@ static enum source_fault push_gated(struct doze *d, const struct packet *p, stru
     d->vigil.peeks = decoder_can_peek(d->decoder); /* software may have taken over */
     switch (vigil_packet(&d->vigil, &packet)) {
     case VIGIL_CHECK: return check(d, p, e);
-    case VIGIL_KEEP: keep(d, p); return SOURCE_OK;
+    case VIGIL_KEEP: (void)hold(d, p, false); return SOURCE_OK;
     case VIGIL_PEEK:
-        keep(d, p);
-        peek(d, p);
+        if (hold(d, p, false))
+            peek(d, p);
         return SOURCE_OK;
     case VIGIL_WAKE:
-        keep(d, p);
+        keep_or_pass_on(d, p);
         wake(d, key_before(d, p->time_us - LEAD_US), false);
         return SOURCE_OK;
     case VIGIL_DECODE: break;
@@ -306,9 +337,8 @@ static enum source_fault push_end(struct doze *d)
 /* A packet that is neither decoded nor kept. */
 static void pass_by(struct doze *d, const struct packet *p)
 {
-    d->counts.frames++;
+    count(d, p);
     d->counts.undecoded++;
-    (void)choice_asks(&d->choice, p->time_us);
 }
 
 /* What is kept will not be decoded. */
@@ -388,7 +418,8 @@ static enum source_fault show_key(struct doze *d, const struct packet *p, struct
     }
     d->ready = f;
     decoder_restart(d->decoder, false);
-    keep(d, p);
+    if (!keep(d, p))
+        count(d, p); /* it was shown, and what follows on it is passed by */
     return SOURCE_OK;
 }
 
@@ -397,19 +428,20 @@ static enum source_fault push_lean(struct doze *d, const struct packet *p, struc
     leave_to_others(d, p);
     if (p->key)
         return show_key(d, p, e);
-    /* Without its key frame it is worth nothing, and without room neither is that. */
-    if (!backlog_room(d->kept, p->size))
-        give_up_kept(d);
-    if (backlog_length(d->kept) == 0) {
-        pass_by(d, p);
-        return SOURCE_OK;
-    }
-    keep(d, p);
-    if (slot_needed(d->slot)) {
+    /* Without its key frame it is worth nothing, and without room or memory neither is that. */
+    bool follows = backlog_length(d->kept) > 0;
+    if (follows && slot_needed(d->slot)) {
+        keep_or_pass_on(d, p);
         d->lean = false;
         vigil_rouse(&d->vigil, p->time_us);
         wake(d, 0, false);
+        return SOURCE_OK;
     }
+    if (follows && keep(d, p))
+        return SOURCE_OK;
+    if (follows)
+        give_up_kept(d);
+    pass_by(d, p);
     return SOURCE_OK;
 }
 
@@ -418,10 +450,6 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
     if (d->fault != SOURCE_OK) {
         *e = d->trouble;
         return d->fault;
-    }
-    if (d->beyond) { /* there was no memory to keep it, and nobody woke: it is gone */
-        d->beyond = NULL;
-        d->left = 0;
     }
     if (d->conf->decode == DECODE_KEYFRAMES) {
         if (!packet)

@@ -10,6 +10,7 @@
 #include "source/decoder.h"
 
 #include <libavcodec/packet.h>
+#include <libavutil/mem.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -700,6 +701,57 @@ static void it_peeks_as_soon_as_the_decoder_can(void **state)
     end(&r);
 }
 
+/* For want of memory nothing is lost: what can be kept no longer is decoded. */
+static void without_memory_it_wakes(void **state)
+{
+    (void)state;
+    for (int can = 0; can <= 1; can++) {
+        for (int when = 0; when <= 110; when++) { /* from key frame to checked key frame */
+            struct rig r;
+            peeks = can;
+            begin(&r, DECODE_AUTO, 50);
+            peeks = false;
+            r.quiet = can ? 14000 : 400;
+            run(&r, 25 * 30 + when, false);
+            assert_true(counts(&r).asleep);
+            int from = r.at;
+            av_max_alloc(1);
+            run(&r, 1, false);
+            av_max_alloc(INT_MAX);
+            assert_true(!counts(&r).asleep && !counts(&r).late && counts(&r).wakes == 1);
+            run(&r, 60, true);
+            assert_int_equal(decoded(&r, from), r.at - from);
+            assert_int_equal(counts(&r).frames, r.at);
+            assert_int_equal(decoded(&r, 0) + (int)counts(&r).undecoded, r.at);
+            end(&r);
+        }
+    }
+}
+
+/* Nor is anything decoded without its key frame where only those are: it waits for the next. */
+static void without_memory_what_follows_is_passed_by(void **state)
+{
+    (void)state;
+    for (int lost = 0; lost < 46; lost += 7) {
+        struct rig r;
+        begin(&r, DECODE_ALL, 50);
+        ask(&r, 200, true);
+        run(&r, 50 * 4 + lost, true);
+        av_max_alloc(1);
+        run(&r, 1, true);
+        av_max_alloc(INT_MAX);
+        run(&r, 3, true);
+        slot_need(r.slot, true);
+        run(&r, 46 - lost, true);
+        assert_int_equal(decoded(&r, 0), 5); /* key frames alone */
+        run(&r, 100, true);
+        assert_int_equal(decoded(&r, 0), 105);
+        assert_int_equal(counts(&r).frames, r.at);
+        assert_int_equal(counts(&r).undecoded + 105, r.at);
+        end(&r);
+    }
+}
+
 /* Whatever happens: each packet is decoded, or was let go. */
 static void at_random(void **state)
 {
@@ -752,6 +804,8 @@ int main(void)
             cmocka_unit_test(there_may_be_no_room_for_what_follows),
             cmocka_unit_test(who_falls_behind_goes_on_at_a_key_frame),
             cmocka_unit_test(it_peeks_as_soon_as_the_decoder_can),
+            cmocka_unit_test(without_memory_it_wakes),
+            cmocka_unit_test(without_memory_what_follows_is_passed_by),
             cmocka_unit_test(at_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
