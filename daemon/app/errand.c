@@ -96,7 +96,7 @@ char *errand_begin(
 
 /* ---- what is answered ---- */
 
-static json_t *tally_json(const struct tally *t)
+static json_t *removal_json(const struct removal *t)
 {
     json_t *j = json_object();
     json_object_set_new(j, "records", json_integer(t->records));
@@ -109,7 +109,7 @@ static json_t *tally_json(const struct tally *t)
 
 struct json_t *errand_result(const struct store_progress *p)
 {
-    json_t *j = tally_json(&p->gone);
+    json_t *j = removal_json(&p->gone);
     json_object_set_new(j, "still_there", json_integer(p->still_there));
     json_object_set_new(j, "wal_kept", json_boolean(p->wal_kept));
     json_object_set_new(j, "cannot_shrink", json_boolean(p->cannot_shrink));
@@ -124,7 +124,7 @@ static char *result(const struct store_progress *p)
 static char *progress(const struct store_progress *p)
 {
     json_t *j = json_object();
-    json_object_set_new(j, "progress", tally_json(&p->gone));
+    json_object_set_new(j, "progress", removal_json(&p->gone));
     return text_of(j);
 }
 

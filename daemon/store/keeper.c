@@ -95,7 +95,7 @@ static void say(struct keeper *k, int64_t now_us)
         return;
     log_info("store", "retention: %lld records and %lld pictures have gone",
             (long long)k->gone.records, (long long)k->gone.crops);
-    k->gone = (struct tally){0};
+    k->gone = (struct removal){0};
     k->said_us = now_us;
 }
 

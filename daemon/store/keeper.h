@@ -32,7 +32,7 @@ struct keeper {
     bool ordered; /* somebody waits */
     struct store_order order;
     struct store_progress progress; /* of the order */
-    struct tally gone;              /* by itself, since it was last said */
+    struct removal gone;            /* by itself, since it was last said */
     int amount;                     /* of the next piece: rows or pages */
     int64_t next_us;
     int64_t moved_us; /* an order's last piece that succeeded */

@@ -126,8 +126,8 @@ struct store_order {
     struct erasure who; /* STORE_ERASE */
 };
 
-/* What has gone. */
-struct tally {
+/* What has gone, by retention or by an order. */
+struct removal {
     int64_t records, observations, crops, messages;
     int64_t sums;         /* rows of `quarters` that went whole */
     int64_t sums_next_us; /* STORE_ERASE: how far they were looked through */
@@ -137,7 +137,7 @@ struct store_progress {
     bool running;
     int code;       /* once it is over: 0, or the negative errno of what failed, */
     char text[256]; /* in words */
-    struct tally gone;
+    struct removal gone;
     int64_t still_there; /* people who were to be erased and have not left yet: they were spared */
     bool wal_kept;       /* somebody reads all the time, so the -wal could not be emptied */
     bool cannot_shrink;  /* a large file of schema version 1: its free pages stay as they are */

@@ -121,7 +121,7 @@ static int find_of(struct upkeep *u, const struct erasure *who, struct victim *r
 /* What a step has to do and has done. */
 struct step {
     struct meta *m;
-    struct tally *t;
+    struct removal *t;
     int rows;   /* that may still go */
     bool erase; /* from the sums as well */
 };
@@ -130,7 +130,7 @@ struct step {
  * may take, and is found again by the next. */
 static int take_out(struct upkeep *u, const struct victim *v, struct step *s)
 {
-    struct tally *t = s->t;
+    struct removal *t = s->t;
     int rc = sql_bind(u->observations, "ii", v->row, (int64_t)s->rows);
     if (rc == SQLITE_OK)
         rc = sql_run(u->observations);
@@ -218,7 +218,7 @@ int upkeep_is_due(struct upkeep *u, const struct retention *kept, int64_t now_us
 }
 
 int upkeep_prune(struct upkeep *u, struct meta *m, const struct retention *kept, int64_t now_us,
-        int rows, struct tally *t, bool *ret_more)
+        int rows, struct removal *t, bool *ret_more)
 {
     struct victim v = {0};
     struct step s = {.m = m, .t = t, .rows = rows};
@@ -239,7 +239,7 @@ int upkeep_prune(struct upkeep *u, struct meta *m, const struct retention *kept,
 /* ---- erasure ---- */
 
 int upkeep_erase(struct upkeep *u, struct meta *m, const struct erasure *who, int rows,
-        struct tally *t, bool *ret_more)
+        struct removal *t, bool *ret_more)
 {
     struct victim v = {0};
     struct step s = {.m = m, .t = t, .rows = rows, .erase = true};

@@ -41,9 +41,9 @@ void upkeep_close(struct upkeep *u); /* NULL is fine */
  * again at once.
  */
 int upkeep_prune(struct upkeep *u, struct meta *m, const struct retention *kept, int64_t now_us,
-        int rows, struct tally *t, bool *ret_more);
+        int rows, struct removal *t, bool *ret_more);
 int upkeep_erase(struct upkeep *u, struct meta *m, const struct erasure *who, int rows,
-        struct tally *t, bool *ret_more);
+        struct removal *t, bool *ret_more);
 
 /* Is there anything to do for upkeep_prune()? Reads a few pages. */
 int upkeep_is_due(struct upkeep *u, const struct retention *kept, int64_t now_us, bool *ret_due);

@@ -324,7 +324,7 @@ int writer_write(struct writer *w, struct batch *b, struct err *e)
 static int remove_some(struct writer *w, struct chore *c)
 {
     struct meta m;
-    struct tally before = *c->gone;
+    struct removal before = *c->gone;
     int rc = sql_exec(w->db, "BEGIN IMMEDIATE");
     if (rc == SQLITE_OK)
         rc = meta_read(w->db, &m);

@@ -58,8 +58,8 @@ struct chore {
     int amount;
     bool all;
     const struct erasure *who;
-    struct tally *gone; /* grows */
-    bool more;          /* there is more of it to do */
+    struct removal *gone; /* grows */
+    bool more;            /* there is more of it to do */
 };
 
 int writer_chore(struct writer *w, struct chore *c, struct err *e);

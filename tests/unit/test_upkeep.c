@@ -83,18 +83,18 @@ static int64_t integer(struct setup *s, const char *question)
     return n;
 }
 
-static struct tally prune(struct setup *s, const struct retention *kept, int64_t now_us, int rows)
+static struct removal prune(struct setup *s, const struct retention *kept, int64_t now_us, int rows)
 {
-    struct tally t = {0};
+    struct removal t = {0};
     bool more = true;
     while (more)
         assert_int_equal(upkeep_prune(s->u, &s->m, kept, now_us, rows, &t, &more), SQLITE_OK);
     return t;
 }
 
-static struct tally erase(struct setup *s, const struct erasure *who, int rows)
+static struct removal erase(struct setup *s, const struct erasure *who, int rows)
 {
-    struct tally t = {0};
+    struct removal t = {0};
     bool more = true;
     while (more)
         assert_int_equal(upkeep_erase(s->u, &s->m, who, rows, &t, &more), SQLITE_OK);
@@ -115,7 +115,7 @@ static void those_who_left_too_long_ago_go(void **state)
     assert_false(due);
     assert_int_equal(upkeep_is_due(s.u, &kept, now_us, &due), SQLITE_OK);
     assert_true(due);
-    struct tally t = prune(&s, &kept, now_us, 7);
+    struct removal t = prune(&s, &kept, now_us, 7);
     assert_int_equal(t.records, 50);
     assert_int_equal(integer(&s, "SELECT count(*) FROM faces"), 51);
     assert_int_equal(integer(&s, "SELECT min(end_us) FROM faces"), KIT_START + 5 * DAY + 1000);
@@ -155,7 +155,7 @@ static void with_a_record_go_its_observations_and_what_waits_of_it(void **state)
     assert_int_equal(sql_exec(s.db, text), SQLITE_OK);
 
     /* More observations than a step may take: the record goes with the last of them. */
-    struct tally t = {0};
+    struct removal t = {0};
     bool more = false;
     assert_int_equal(upkeep_prune(s.u, &s.m, &kept, KIT_START + 2 * DAY, 20, &t, &more), SQLITE_OK);
     assert_true(more);
@@ -189,7 +189,7 @@ static void the_oldest_make_room_when_it_is_too_much(void **state)
     assert_int_equal(sql_exec(s.db, "COMMIT"), SQLITE_OK);
     const struct retention kept = {.size = 10 * 1000 * 1000};
     assert_true(bytes_in_use(&s) > kept.size);
-    struct tally t = prune(&s, &kept, KIT_START, 100);
+    struct removal t = prune(&s, &kept, KIT_START, 100);
     int64_t used = bytes_in_use(&s);
     assert_true(used <= kept.size / 20 * 19);
     assert_true(used > kept.size / 10 * 9); /* and not more than need be */
@@ -288,7 +288,7 @@ static void the_message_sequence_keeps_its_numbers(void **state)
             .since_us = KIT_START + MONO_SECOND,
             .until_us = KIT_START + 3 * MONO_SECOND,
     };
-    struct tally t = erase(&s, &who, 100);
+    struct removal t = erase(&s, &who, 100);
     assert_int_equal(t.messages, 2);
     assert_int_equal(integer(&s, "SELECT count(*) FROM outbox"), 3);
     assert_int_equal(integer(&s, "SELECT msg FROM outbox WHERE type = 'lost'"), 2);
