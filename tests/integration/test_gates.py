@@ -62,6 +62,7 @@ def test_who_comes_while_it_sleeps_is_seen_as_if_it_had_not(running, tmp_path, s
     daemon = running(house.Daemon(tmp_path, ways))
     daemon.wait_ready()
     daemon.wait_status(lambda s: all(camera(s, f"{n}-auto")["asleep"] for n in COMES))
+    daemon.wait_status(lambda s: "online, asleep" in daemon.ctl("status").stdout)
     daemon.wait_status(lambda s: all(camera(s, f"{n}-auto")["wakes"] for n in COMES))
     ended = "SELECT * FROM faces WHERE end_us IS NOT NULL AND end_reason = 'left'"
     rows = daemon.wait_rows(ended, 8, timeout=3 * house.PATIENCE)

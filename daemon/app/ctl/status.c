@@ -75,7 +75,8 @@ static void print_cameras(const json_t *cameras)
         char since[WHEN_TEXT];
         when_format_span(since, number(c, "for_s"));
         table_add(t, "%s", name);
-        table_add(t, "%s", text(c, "state"));
+        bool asleep = json_is_true(json_object_get(c, "asleep"));
+        table_add(t, "%s%s", text(c, "state"), asleep ? ", asleep" : "");
         table_add(t, "%s", since);
         table_add(t, "%lld", number(c, "people"));
         table_add(t, "%.1f", json_number_value(json_object_get(c, "process_fps")));
