@@ -187,7 +187,7 @@ def main():
             run(out, args.quick)
             out.say()
     if args.profile:
-        for scene in ("empty", "busy"):
+        for scene in ("empty", "busy", "crowd"):
             profile(out, scene)
     out.say(f"Measured in {(time.monotonic() - begin) / 60:.1f} minutes"
             f"{', quickly' if args.quick else ''}.")
