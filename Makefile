@@ -15,8 +15,8 @@ WARN_C   := $(WARN) -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definit
 CPPFLAGS += -Idaemon -D_GNU_SOURCE -DFACED_VERSION='"$(VERSION)"' -MMD -MP
 CFLAGS   ?= -O2 -g
 CXXFLAGS ?= -O2 -g
-HARDEN   := -fstack-protector-strong -fPIE
-LDHARDEN := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+HARDEN   := -fstack-protector-strong -fstack-clash-protection $(if $(filter x86_64,$(shell uname -m)),-fcf-protection) -fPIE
+LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 
 SAN.release :=
 SAN.debug   := -O0 -g3
@@ -30,7 +30,7 @@ WERROR   ?= $(if $(filter quick check asan tsan,$(MAKECMDGOALS)),-Werror)
 ALL_C    := $(CPPFLAGS) -std=gnu17 $(CFLAGS) $(WARN_C) $(WERROR) $(HARDEN) $(EXTRA)
 ALL_CXX  := $(CPPFLAGS) -std=c++17 -isystem /usr/include/opencv4 $(CXXFLAGS) $(WARN) $(WERROR) $(HARDEN) $(EXTRA) -fvisibility=hidden
 LDLIBS   += -lavformat -lavcodec -lswscale -lavutil -lopencv_dnn -lopencv_core \
-            -lcairo -lcrypt -lmicrohttpd -lmosquitto -lconfig -lsqlite3 -ljansson -lsystemd -lssl -lcrypto -lpthread -lm
+            -lcairo -lcrypt -lseccomp -lmicrohttpd -lmosquitto -lconfig -lsqlite3 -ljansson -lsystemd -lssl -lcrypto -lpthread -lm
 
 PROGRAMS := faced facectl
 MAINS    := $(B)/daemon/main.o $(B)/daemon/facectl.o

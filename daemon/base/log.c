@@ -22,6 +22,8 @@
 /* set by log_open(), before the first thread */
 static enum log_level level = LEVEL_INFO;
 static bool to_journal;
+static void (*diverted)(void *arg, enum log_level level, const char *topic, const char *line);
+static void *diverted_arg;
 static char topics[256]; /* ",source:debug,bus:info," or "" */
 
 static _Thread_local const char *camera;
@@ -103,6 +105,10 @@ static void say(enum log_level l, const char *topic, const char *fmt, va_list ap
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = ' ';
     }
+    if (diverted) {
+        diverted(diverted_arg, l, topic, line);
+        return;
+    }
     const char *who = camera ? camera : "";
     const char *colon = camera ? ": " : "";
     if (to_journal) {
@@ -126,6 +132,13 @@ void log_document(const char *topic, const char *text)
         sd_journal_send("MESSAGE=%s", text, "PRIORITY=6", "FACED_TOPIC=%s", topic, NULL);
     else
         dprintf(STDERR_FILENO, "info %s: %s\n", topic, text);
+}
+
+void log_divert(
+        void (*to)(void *arg, enum log_level level, const char *topic, const char *line), void *arg)
+{
+    diverted = to;
+    diverted_arg = arg;
 }
 
 void log_camera(const char *name)

@@ -24,6 +24,11 @@ enum log_level {
  * from then on. Before it is called all goes to standard error. */
 void log_open(enum log_level shown);
 
+/* From now on all lines, redacted, go to this function instead, on the thread that speaks; for a
+ * process that may write to nobody but the one that started it. Before the first thread. */
+void log_divert(void (*to)(void *arg, enum log_level level, const char *topic, const char *line),
+        void *arg);
+
 /* From now on the lines of the calling thread carry this camera's name; NULL: none. The pointer
  * is kept. */
 void log_camera(const char *name);

@@ -19,5 +19,9 @@ bool stop_asked(const struct stop *s);
 /* Back to the beginning; only for the one who waits, who then looks at what it was woken for. */
 void stop_clear(struct stop *s);
 
+/* A descriptor that can be read from while it is asked, for whoever waits for others as well; not
+ * to be read from. */
+int stop_fd(const struct stop *s);
+
 /* Waits at most timeout_ms (-1: for good); true as soon as somebody has asked. */
 bool stop_wait(struct stop *s, int timeout_ms);

@@ -37,7 +37,7 @@ struct frame *frame_new(struct AVFrame *picture, int64_t time_us, int64_t wall_u
     f->wall_us = wall_us;
     f->bytes = bytes;
     f->picture = own;
-    f->map.cols = f->map.rows = 0;
+    f->map.cols = f->map.rows = f->map.block = 0;
     atomic_fetch_add(&alive, 1);
     atomic_fetch_add(&alive_bytes, bytes);
     return f;

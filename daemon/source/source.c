@@ -34,6 +34,7 @@ struct source {
     enum origin_kind kind;
     bool paced;
     AVFormatContext *format;
+    AVIOContext *file; /* NULL: libav opens it itself */
     AVPacket *packet;
     int index;       /* of the video stream */
     AVStream *video; /* the same */
@@ -114,7 +115,8 @@ static int open_input(struct source *s)
 {
     const AVInputFormat *demuxer = NULL;
     const char *url = s->cam->url;
-    char *file = NULL;
+    char *name = NULL;
+    int r = 0;
     if (s->kind == ORIGIN_RTSP || s->kind == ORIGIN_RTSPS) {
         demuxer = av_find_input_format("rtsp");
     } else if (s->kind == ORIGIN_WEBCAM) {
@@ -122,19 +124,23 @@ static int open_input(struct source *s)
         url = origin_path(url);
     } else if (s->kind == ORIGIN_FILE) {
         /* A path may hold a colon, which libav would take for the end of a protocol's name. */
-        url = file = mem_format("file:%s", origin_path(url));
+        s->file = local_open(origin_path(url), &r);
+        if (!s->file)
+            return r;
+        url = name = mem_format("file:%s", origin_path(url));
     }
     s->format = mem_check(avformat_alloc_context());
+    s->format->pb = s->file;
     s->format->interrupt_callback = (AVIOInterruptCB){on_wait, s};
     if (s->kind == ORIGIN_WEBCAM)
         s->format->flags |= AVFMT_FLAG_NONBLOCK; /* a driver's wait hears no callback */
     AVDictionary *options = options_for(s);
     guard_begin(&s->guard, s->stop, s->limits.open_ms);
     beat_now(s, origin_needs_resolver(s->cam->url) ? BEAT_RESOLVING : BEAT_WORKING);
-    int r = avformat_open_input(&s->format, url, demuxer, &options);
+    r = avformat_open_input(&s->format, url, demuxer, &options);
     beat_now(s, BEAT_WORKING);
     av_dict_free(&options);
-    free(file);
+    free(name);
     return r;
 }
 
@@ -290,6 +296,7 @@ void source_close(struct source *s)
     s->video = NULL;
     guard_begin_closing(&s->guard, s->limits.close_ms);
     avformat_close_input(&s->format);
+    local_close(&s->file);
     av_packet_free(&s->packet);
     free(s);
 }

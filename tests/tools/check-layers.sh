@@ -7,8 +7,8 @@ allow() {
     base) echo "" ;;
     flow) echo "base" ;;
     conf | source | sample | picture | vision | track | emit | store | bus) echo "base flow" ;;
-    app | app/*) echo "base flow $rooms app app/web app/ctl" ;;
-    .) echo "base flow $rooms app app/web app/ctl ." ;;
+    app | app/*) echo "base flow $rooms app app/web app/ctl app/sandbox" ;;
+    .) echo "base flow $rooms app app/web app/ctl app/sandbox ." ;;
     *) echo "!" ;;
     esac
 }
@@ -33,7 +33,7 @@ done
 own() { # header-regex  allowed-path-regex
     grep -rnE "^#include <$1" daemon --include=*.[ch] --include=*.cpp | grep -vE "^daemon/$2" && bad=1
 }
-own 'lib(av|sw)' '(source/|picture/|flow/(frame|scale)\.c)'
+own 'lib(av|sw)' '(source/|picture/|flow/(frame|scale|pack)\.c)'
 own 'cairo' 'picture/annotate\.c'
 own 'opencv2' 'vision/dnn_opencv\.cpp'
 own 'sqlite3' 'store/'
@@ -42,4 +42,5 @@ own 'libconfig' 'conf/'
 own 'microhttpd' 'app/web/'
 own 'systemd/' '(app/health\.c|base/log\.c)'
 own 'openssl/' '(base/|bus/tls\.c)'
+own '(seccomp|linux/landlock)' 'base/confine\.c'
 exit $bad

@@ -5,7 +5,7 @@ set -eu
 
 build="build-essential pkg-config libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
     libavdevice-dev libopencv-dnn-dev libmosquitto-dev libconfig-dev libsqlite3-dev libjansson-dev
-    libsystemd-dev libssl-dev libcairo2-dev libmicrohttpd-dev"
+    libsystemd-dev libssl-dev libcairo2-dev libmicrohttpd-dev libseccomp-dev"
 models="python3 python3-numpy python3-onnx ca-certificates"
 demo="ffmpeg mosquitto libgstrtspserver-1.0-dev gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-plugins-bad python3-paho-mqtt"

@@ -1,0 +1,219 @@
+/* needs: base/confine base/err */
+#include "base/confine.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MEMORY ((size_t)256 << 20)
+
+/* ------------------------------------------------------------- tries, in a confined process --- */
+
+/* Each returns 0 when it could do what it wanted. */
+
+static int reads_a_file(void)
+{
+    return open("/etc/passwd", O_RDONLY) < 0 ? errno : 0;
+}
+
+static int writes_a_file(void)
+{
+    return open("/tmp/confined", O_WRONLY | O_CREAT, 0600) < 0 ? errno : 0;
+}
+
+static int looks_for_a_file(void)
+{
+    struct stat st;
+    return stat("/etc/passwd", &st) < 0 ? errno : 0;
+}
+
+static int makes_a_socket(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 0) < 0 ? errno : 0;
+}
+
+static int given = -1; /* a TCP socket from before, that is not connected */
+static struct sockaddr_in there;
+
+static int connects_one(void)
+{
+    return connect(given, (struct sockaddr *)&there, sizeof(there)) < 0 ? errno : 0;
+}
+
+static int listens(void)
+{
+    return listen(given, 1) < 0 ? errno : 0;
+}
+
+static int sends_anywhere(void)
+{
+    return sendto(given, "x", 1, 0, (struct sockaddr *)&there, sizeof(there)) < 0 ? errno : 0;
+}
+
+static int forks(void)
+{
+    pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
+    if (pid == 0)
+        _exit(0);
+    return pid < 0 ? errno : 0;
+}
+
+static int signals_its_parent(void)
+{
+    return kill(getppid(), 0) < 0 ? errno : 0;
+}
+
+static int makes_code(void)
+{
+    void *p = mmap(
+            NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? errno : 0;
+}
+
+static int makes_code_of_data(void)
+{
+    void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return mprotect(p, 4096, PROT_READ | PROT_EXEC) < 0 ? errno : 0;
+}
+
+static int takes_a_gigabyte(void)
+{
+    void *p = mmap(NULL, 1 << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? errno : 0;
+}
+
+static int becomes_root(void)
+{
+    return setuid(0) < 0 ? errno : 0;
+}
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+static int starts_a_thread(void)
+{
+    pthread_t thread;
+    int r = pthread_create(&thread, NULL, nothing, NULL);
+    return r ? r : pthread_join(thread, NULL);
+}
+
+static int executes(void)
+{
+    char *argv[] = {(char *)"true", NULL};
+    return execv("/bin/true", argv) < 0 ? errno : 0;
+}
+
+static int traces_its_parent(void)
+{
+    return ptrace(PTRACE_ATTACH, getppid(), NULL, NULL) < 0 ? errno : 0;
+}
+
+static int works(void)
+{
+    void *p = malloc(1 << 20);
+    char c = 'x';
+    int r = p && write(STDERR_FILENO, &c, 0) == 0 ? 0 : EIO;
+    free(p);
+    return r;
+}
+
+static int aborts(void)
+{
+    abort();
+}
+
+/* The exit status of a confined process that tries this, or its signal, negative. */
+static int try_it(int (*what)(void), const struct confine *rights)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct confine_layers layers;
+        struct err e = {0};
+        if (confine_process(rights, &layers, &e) < 0 || !layers.seccomp)
+            _exit(255);
+        _exit(what());
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* ------------------------------------------------------------- tests --- */
+
+static void what_could_do_harm_is_refused(void **state)
+{
+    (void)state;
+    static int (*const tries[])(void) = {reads_a_file, writes_a_file, looks_for_a_file,
+            makes_a_socket, connects_one, listens, sends_anywhere, forks, signals_its_parent,
+            makes_code, makes_code_of_data, becomes_root, starts_a_thread};
+    struct confine rights = {.memory = MEMORY};
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        int r = try_it(tries[i], &rights);
+        if (r != EPERM)
+            fail_msg("try %zu: %d", i, r);
+    }
+    assert_int_equal(try_it(takes_a_gigabyte, &rights), ENOMEM);
+    assert_int_equal(try_it(works, &rights), 0);
+}
+
+static void what_nothing_honest_does_is_deadly(void **state)
+{
+    (void)state;
+    struct confine rights = {.memory = MEMORY};
+    assert_int_equal(try_it(executes, &rights), -SIGSYS);
+    assert_int_equal(try_it(traces_its_parent, &rights), -SIGSYS);
+    assert_int_equal(try_it(aborts, &rights), -SIGABRT);
+}
+
+static void files_are_read_beneath_the_paths_alone(void **state)
+{
+    (void)state;
+    const struct confine_path etc = {"/etc", false}, tmp = {"/tmp", false};
+    struct confine rights = {.memory = MEMORY, .paths = &etc, .n_paths = 1};
+    assert_int_equal(try_it(reads_a_file, &rights), 0);
+    assert_int_equal(try_it(writes_a_file, &rights), EACCES);
+    rights.paths = &tmp;
+    assert_int_equal(try_it(reads_a_file, &rights), EACCES);
+    assert_int_equal(try_it(writes_a_file, &rights), EACCES);
+}
+
+static void threads_only_where_they_are_allowed(void **state)
+{
+    (void)state;
+    struct confine rights = {.memory = MEMORY, .threads = true};
+    assert_int_equal(try_it(starts_a_thread, &rights), 0);
+    assert_int_equal(try_it(forks, &rights), EPERM);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+            cmocka_unit_test(what_could_do_harm_is_refused),
+            cmocka_unit_test(what_nothing_honest_does_is_deadly),
+            cmocka_unit_test(files_are_read_beneath_the_paths_alone),
+            cmocka_unit_test(threads_only_where_they_are_allowed),
+    };
+    there = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(9)};
+    there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    given = socket(AF_INET, SOCK_STREAM, 0);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
