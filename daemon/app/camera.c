@@ -25,6 +25,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
@@ -39,6 +41,7 @@ struct camera {
     struct camera_links links;
     int once;
     struct stop *halt;
+    int bell; /* for the session: what it may know of the slot has changed */
     pthread_t thread;
     bool started;
     struct beat beat;
@@ -68,6 +71,9 @@ struct camera *camera_new(
     c->links = *links;
     c->once = once;
     c->halt = stop_new();
+    c->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    mem_check(c->bell < 0 ? NULL : c);
+    slot_notify(links->slot, c->bell);
     atomic_init(&c->enabled, enabled);
     atomic_init(&c->file, origin_kind(conf->url) == ORIGIN_FILE); /* opening it knows better */
     standing_init(&c->standing, conf->hwaccel);
@@ -79,6 +85,8 @@ void camera_free(struct camera *c)
 {
     if (!c)
         return;
+    slot_notify(c->links.slot, -1);
+    close(c->bell);
     stop_free(c->halt);
     standing_destroy(&c->standing);
     free(c);
@@ -142,6 +150,7 @@ static void on_picture(void *arg, struct frame *f, enum session_give how)
     case GIVE_NEWEST: slot_put(c->links.slot, f); break;
     case GIVE_LATE: slot_put_wait(c->links.slot, f, LATE_MS); break;
     case GIVE_EACH: slot_put_wait(c->links.slot, f, -1); break;
+    case GIVE_REFRESH: slot_refresh(c->links.slot, f); return;
     }
     standing_sampled(&c->standing);
 }
@@ -159,7 +168,8 @@ static enum source_fault run_session(struct camera *c, struct err *e)
     standing_read(&c->standing, &so_far);
     struct session_order order = {
             .conf = c->conf,
-            .slot = c->links.slot,
+            .face = slot_face(c->links.slot),
+            .bell = c->bell,
             .ease = c->links.ease,
             .halt = c->halt,
             .beat = &c->beat,
@@ -173,7 +183,7 @@ static enum source_fault run_session(struct camera *c, struct err *e)
             .stock = on_stock,
     };
     standing_begin(&c->standing);
-    enum source_fault fault = session_run(&order, &listener, e);
+    enum source_fault fault = c->links.run(&order, &listener, e);
     standing_end(&c->standing);
     return fault;
 }

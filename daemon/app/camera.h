@@ -22,8 +22,10 @@ struct slot;
  */
 struct camera;
 
-/* Where a camera's news go. All borrowed; they outlive the camera. */
+/* How it runs a session, and where its news go. All borrowed; they outlive the camera. */
 struct camera_links {
+    enum source_fault (*run)(
+            const struct session_order *, const struct session_listener *, struct err *);
     struct slot *slot;
     struct queue *to_store;
     void (*changed)(void *arg); /* its state has, or `once` is reached; on the camera's thread */

@@ -7,11 +7,11 @@
 #include "sample/lag.h"
 #include "sample/strain.h"
 
-void choice_init(struct choice *c, const struct conf_camera *conf, struct slot *slot,
+void choice_init(struct choice *c, const struct conf_camera *conf, const struct slot_face *face,
         const struct ease *ease)
 {
     c->conf = conf;
-    c->slot = slot;
+    c->face = face;
     c->ease = ease;
     c->last_us = INT64_MIN;
     sampler_init(&c->sampler, conf->fps);
@@ -61,24 +61,26 @@ static bool is_affordable(struct choice *c, bool still)
 {
     if (still)
         return true;
-    c->owed += strain_share(ease_share(c->ease), slot_needed(c->slot));
+    c->owed += strain_share(ease_share(c->ease), atomic_load(&c->face->needed));
     bool pays = c->owed >= 1;
     c->owed -= pays;
     return pays;
 }
 
 struct frame *choice_give(struct choice *c, struct frame *f, const struct scene_change *change,
-        int64_t age_us, int64_t unread_us)
+        int64_t age_us, int64_t unread_us, bool *ret_refresh)
 {
+    *ret_refresh = false;
     bool old = is_outdated(c, age_us, unread_us);
     if (!old && is_affordable(c, change->still))
         return f;
     c->dropped++;
-    if (old)
+    if (old) {
         frame_unref(f);
-    else
-        slot_refresh(c->slot, f); /* who waits for a worker all the same gets the newest */
-    return NULL;
+        return NULL;
+    }
+    *ret_refresh = true; /* who waits for a worker all the same gets the newest */
+    return f;
 }
 
 struct choice_mark choice_mark(const struct choice *c)

@@ -9,7 +9,7 @@
 
 struct conf_camera;
 struct ease;
-struct slot;
+struct slot_face;
 
 /*
  * Which of a camera's pictures are given out to be analysed: those that the sampling rate asks for,
@@ -24,8 +24,8 @@ struct slot;
 struct choice {
     /* set at birth, borrowed */
     const struct conf_camera *conf;
-    struct slot *slot;       /* says whether somebody is needed */
-    const struct ease *ease; /* the order; NULL: there is time for all */
+    const struct slot_face *face; /* says whether somebody is needed */
+    const struct ease *ease;      /* the order; NULL: there is time for all */
 
     struct sampler sampler;
     struct scene scene;
@@ -41,7 +41,7 @@ struct choice_mark {
     uint64_t due;
 };
 
-void choice_init(struct choice *c, const struct conf_camera *conf, struct slot *slot,
+void choice_init(struct choice *c, const struct conf_camera *conf, const struct slot_face *face,
         const struct ease *ease);
 
 /* Does the rate ask for what comes at this time? */
@@ -59,11 +59,12 @@ struct scene_change choice_look(
 void choice_took(struct choice *c, int64_t time_us, bool still);
 
 /*
- * Gives out one that was wanted and looked at, or lets it go, and returns NULL, for want of time.
- * age_us: how long ago it came; of that it lay unread for unread_us.
+ * Gives out one that was wanted and looked at; for want of time only in the place of one that
+ * waits, or not at all, and then NULL is returned. age_us: how long ago it came; of that it lay
+ * unread for unread_us.
  */
 struct frame *choice_give(struct choice *c, struct frame *f, const struct scene_change *change,
-        int64_t age_us, int64_t unread_us);
+        int64_t age_us, int64_t unread_us, bool *ret_refresh);
 
 struct choice_mark choice_mark(const struct choice *c);
 void choice_rewind(struct choice *c, const struct choice_mark *mark);

@@ -23,7 +23,7 @@
 struct doze {
     /* set at birth */
     const struct conf_camera *conf;
-    struct slot *slot;
+    const struct slot_face *face;
     struct decoder *decoder;
     const struct ease *ease;
     bool gated;  /* it may sleep */
@@ -54,23 +54,24 @@ struct doze {
     const struct packet *beyond; /* the one for which there was no room; borrowed for a push */
     bool ending;                 /* the source has */
     struct frame *ready;         /* a checked key frame */
+    bool refresh;                /* what was pulled last is for one that waits */
     enum source_fault fault;     /* of a kept packet; told with the next push */
     struct err trouble;
 };
 
 struct doze *doze_new(const struct conf_camera *conf, const struct stream *stream,
-        struct decoder *decoder, struct slot *slot, const struct ease *ease)
+        struct decoder *decoder, const struct slot_face *face, const struct ease *ease)
 {
     struct doze *d = mem_new(1, sizeof(*d));
     d->conf = conf;
-    d->slot = slot;
+    d->face = face;
     d->decoder = decoder;
     d->hasty = stream->live || conf->pace != PACE_MAX;
     d->gated = conf->decode == DECODE_AUTO && d->hasty;
     d->ease = d->hasty ? ease : NULL;
     d->prompt = stream->prompt;
     d->next = AWAKE;
-    choice_init(&d->choice, conf, slot, d->ease);
+    choice_init(&d->choice, conf, face, d->ease);
     scene_init(&d->rough);
     vigil_init(&d->vigil);
     lag_init(&d->lag);
@@ -92,7 +93,7 @@ void doze_free(struct doze *d)
 static struct scene_change look(struct doze *d, struct frame *f)
 {
     struct luma luma;
-    bool lonely = d->gated && !slot_needed(d->slot);
+    bool lonely = d->gated && !atomic_load(&d->face->needed);
     struct scene_change change = choice_look(&d->choice, f, lonely, &luma);
     if (luma.width > 0)
         quiet_picture(&d->vigil.quiet, luma.width, luma.height);
@@ -116,7 +117,8 @@ static struct frame *consider(struct doze *d, struct frame *f)
     choice_took(&d->choice, time_us, change.still);
     vigil_picture(&d->vigil, &change, time_us);
     int64_t unread_us = d->lag.late_us;
-    return choice_give(&d->choice, f, &change, d->now_us - time_us + unread_us, unread_us);
+    return choice_give(
+            &d->choice, f, &change, d->now_us - time_us + unread_us, unread_us, &d->refresh);
 }
 
 /* ------------------------------------------------------------- asleep --- */
@@ -293,7 +295,7 @@ static void begin_group(struct doze *d, int64_t time_us, bool needed)
 
 static enum source_fault push_gated(struct doze *d, const struct packet *p, struct err *e)
 {
-    bool needed = slot_needed(d->slot);
+    bool needed = atomic_load(&d->face->needed);
     struct vigil_packet packet = {
             p->time_us, p->size, p->key, needed, backlog_room(d->kept, p->size)};
     d->vigil.peeks = decoder_can_peek(d->decoder); /* software may have taken over */
@@ -386,7 +388,7 @@ static void skip(struct doze *d, const struct packet *p)
  * somebody is needed: then what was kept since the last one is decoded. */
 static bool heed_order(struct doze *d, const struct packet *p)
 {
-    bool wanted = ease_keys(d->ease) && !slot_needed(d->slot);
+    bool wanted = ease_keys(d->ease) && !atomic_load(&d->face->needed);
     if (!d->lean) {
         if (!wanted || !p->key || d->next != AWAKE || d->vigil.asleep)
             return false; /* asleep it does less still */
@@ -430,7 +432,7 @@ static enum source_fault push_lean(struct doze *d, const struct packet *p, struc
         return show_key(d, p, e);
     /* Without its key frame it is worth nothing, and without room or memory neither is that. */
     bool follows = backlog_length(d->kept) > 0;
-    if (follows && slot_needed(d->slot)) {
+    if (follows && atomic_load(&d->face->needed)) {
         keep_or_pass_on(d, p);
         d->lean = false;
         vigil_rouse(&d->vigil, p->time_us);
@@ -488,7 +490,7 @@ static bool must_wait(const struct doze *d)
 {
     bool patient = !d->ending && !d->beyond && !ease_active(d->ease) &&
                    d->now_us - d->woke_us < PATIENCE_US;
-    return patient && !slot_empty(d->slot);
+    return patient && atomic_load(&d->face->full);
 }
 
 /* Gives the decoder the next of the packets that were kept; false: no more for now. */
@@ -519,8 +521,9 @@ static bool catch_up(struct doze *d)
     return ending && decoder_push(d->decoder, NULL, NULL) == SOURCE_OK;
 }
 
-struct frame *doze_pull(struct doze *d)
+struct frame *doze_pull(struct doze *d, bool *ret_refresh)
 {
+    *ret_refresh = d->refresh = false;
     struct frame *f = d->ready;
     d->ready = NULL;
     if (f || d->conf->decode == DECODE_KEYFRAMES)
@@ -531,6 +534,7 @@ struct frame *doze_pull(struct doze *d)
             /* One that the rate does not ask for need not leave the card. */
             f = is_wanted(d, time_us) ? decoder_take(d->decoder) : NULL;
             f = f ? consider(d, f) : NULL;
+            *ret_refresh = d->refresh;
             if (f)
                 return f;
         }

@@ -10,7 +10,7 @@
 struct decoder;
 struct ease;
 struct frame;
-struct slot;
+struct slot_face;
 
 /*
  * A camera's decoder that does only what may matter: packets go in, and out come the pictures that
@@ -32,17 +32,18 @@ struct slot;
  */
 struct doze;
 
-/* conf, the decoder, the slot, which says who is needed, and the order, which may be NULL, are
+/* conf, the decoder, the face, which says who is needed, and the order, which may be NULL, are
  * borrowed and outlive it. */
 struct doze *doze_new(const struct conf_camera *conf, const struct stream *stream,
-        struct decoder *decoder, struct slot *slot, const struct ease *ease);
+        struct decoder *decoder, const struct slot_face *face, const struct ease *ease);
 void doze_free(struct doze *d); /* NULL is fine */
 
 /* As decoder_push(), with the same rule: all is pulled before the next push. */
 enum source_fault doze_push(struct doze *d, const struct packet *packet, struct err *e);
 
-/* The next picture to be analysed, the caller's reference; NULL: push more. */
-struct frame *doze_pull(struct doze *d);
+/* The next picture to be analysed, the caller's reference; NULL: push more. *ret_refresh: there is
+ * no time for it, but in the place of one that waits. */
+struct frame *doze_pull(struct doze *d, bool *ret_refresh);
 
 struct doze_counts {
     uint64_t frames;    /* pictures that came, those that were found damaged aside */

@@ -182,6 +182,7 @@ static int begin(struct roster *r, struct entry *e)
 {
     e->lane = pipeline_add(e->pipeline, e->camera_conf);
     struct camera_links links = {
+            .run = session_run,
             .slot = lane_slot(e->lane),
             .to_store = r->links.to_store,
             .changed = r->links.wake,

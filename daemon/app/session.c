@@ -33,12 +33,14 @@ static bool is_enough(const struct session *s)
     return s->order->enough > 0 && doze_counts(s->doze).due >= s->order->enough;
 }
 
-static void deliver(struct session *s, struct frame *f)
+static void deliver(struct session *s, struct frame *f, bool refresh)
 {
     if (!s->online)
         come_online(s);
     enum session_give how = GIVE_NEWEST;
-    if (!source_stream(s->source)->live && s->order->conf->pace == PACE_MAX)
+    if (refresh)
+        how = GIVE_REFRESH;
+    else if (!source_stream(s->source)->live && s->order->conf->pace == PACE_MAX)
         how = GIVE_EACH;
     else if (doze_counts(s->doze).ending)
         how = GIVE_LATE;
@@ -73,8 +75,9 @@ static void take_stock(struct session *s)
 static bool pull_all(struct session *s)
 {
     struct frame *f;
-    while (!is_enough(s) && (f = doze_pull(s->doze)))
-        deliver(s, f);
+    bool refresh;
+    while (!is_enough(s) && (f = doze_pull(s->doze, &refresh)))
+        deliver(s, f, refresh);
     take_stock(s);
     return !is_enough(s);
 }
@@ -104,7 +107,7 @@ static enum source_fault decode(struct session *s, struct err *e)
     s->decoder = decoder_open(st, o->conf->hwaccel, &fault, e);
     if (!s->decoder)
         return fault;
-    s->doze = doze_new(o->conf, st, s->decoder, o->slot, o->ease);
+    s->doze = doze_new(o->conf, st, s->decoder, o->face, o->ease);
     fault = stream(s, e);
     doze_free(s->doze);
     decoder_close(s->decoder);

@@ -10,7 +10,7 @@ struct beat;
 struct conf_camera;
 struct ease;
 struct frame;
-struct slot;
+struct slot_face;
 struct stop;
 
 /*
@@ -24,9 +24,10 @@ struct stop;
  */
 struct session_order {
     const struct conf_camera *conf;
-    struct slot *slot;       /* says who is needed, and whether there is room for a picture */
-    const struct ease *ease; /* the order under load; NULL: everything */
-    struct stop *halt;       /* ends it */
+    const struct slot_face *face; /* who is needed, and whether there is room for a picture */
+    int bell;                     /* an eventfd that rings when that changes; -1: none */
+    const struct ease *ease;      /* the order under load; NULL: everything */
+    struct stop *halt;            /* ends it */
     struct beat *beat;
     uint64_t enough; /* it ends after so many pictures that the rate asks for; 0: never */
 };
@@ -39,9 +40,10 @@ struct session_opened {
 
 /* How a picture goes into the slot. */
 enum session_give {
-    GIVE_NEWEST, /* it replaces one that waits */
-    GIVE_LATE,   /* the last ones of all: a worker may be waited for a little */
-    GIVE_EACH,   /* it waits until it is the worker's turn */
+    GIVE_NEWEST,  /* it replaces one that waits */
+    GIVE_LATE,    /* the last ones of all: a worker may be waited for a little */
+    GIVE_EACH,    /* it waits until it is the worker's turn */
+    GIVE_REFRESH, /* it replaces one that waits, or is let go: there is no time for it */
 };
 
 /* So far in this session. */

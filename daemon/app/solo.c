@@ -54,7 +54,10 @@ int solo_begin(struct solo *s,
     if (!s->pipeline)
         return -1;
     s->lane = pipeline_add(s->pipeline, &s->want);
-    struct camera_links news = {lane_slot(s->lane), s->events, nothing, NULL, NULL};
+    struct camera_links news = {.run = session_run,
+            .slot = lane_slot(s->lane),
+            .to_store = s->events,
+            .changed = nothing};
     s->camera = camera_new(&s->want, &news, true, 0);
     lane_attach(s->lane, s->camera);
     int r = pipeline_start(s->pipeline);

@@ -6,15 +6,17 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 struct slot {
     /* set at birth */
     void (*wake)(void *arg);
     void *arg;
 
-    atomic_bool needed;
+    int notify;
+
+    struct slot_face face; /* `full` is written under the lock */
 
     pthread_mutex_t lock; /* a leaf: nothing is locked or called under it */
     pthread_cond_t room;  /* became empty, or closed */
@@ -33,6 +35,7 @@ struct slot *slot_new(void (*wake)(void *arg), void *arg)
     struct slot *s = mem_new(1, sizeof(*s));
     s->wake = wake;
     s->arg = arg;
+    s->notify = -1;
     pthread_mutex_init(&s->lock, NULL);
     thread_cond_init(&s->room);
     return s;
@@ -54,6 +57,21 @@ static bool empty(const struct slot *s)
     return !s->before && !s->marked && !s->after;
 }
 
+static void tell(const struct slot *s)
+{
+    if (s->notify >= 0)
+        (void)eventfd_write(s->notify, 1);
+}
+
+static void unlock(struct slot *s)
+{
+    bool full = !empty(s);
+    bool news = atomic_exchange(&s->face.full, full) != full;
+    pthread_mutex_unlock(&s->lock);
+    if (news)
+        tell(s);
+}
+
 /* Under the lock. Returns what must be freed after it. */
 static struct frame *put(struct slot *s, struct frame *f)
 {
@@ -70,7 +88,7 @@ void slot_put(struct slot *s, struct frame *f)
 {
     pthread_mutex_lock(&s->lock);
     struct frame *drop = put(s, f);
-    pthread_mutex_unlock(&s->lock);
+    unlock(s);
     frame_unref(drop); /* freeing pixels is slow; not under the lock */
     s->wake(s->arg);
 }
@@ -84,7 +102,7 @@ void slot_refresh(struct slot *s, struct frame *f)
         drop = *place;
         *place = f;
     }
-    pthread_mutex_unlock(&s->lock);
+    unlock(s);
     frame_unref(drop);
 }
 
@@ -100,7 +118,7 @@ void slot_put_wait(struct slot *s, struct frame *f, int timeout_ms)
             patient = pthread_cond_timedwait(&s->room, &s->lock, &until) != ETIMEDOUT;
     }
     struct frame *drop = put(s, f);
-    pthread_mutex_unlock(&s->lock);
+    unlock(s);
     frame_unref(drop);
     s->wake(s->arg);
 }
@@ -116,7 +134,7 @@ void slot_mark(struct slot *s, int mark)
         s->mark = s->marked ? s->mark : mark;
         s->marked = true;
     }
-    pthread_mutex_unlock(&s->lock);
+    unlock(s);
     frame_unref(drop);
     s->wake(s->arg);
 }
@@ -143,7 +161,7 @@ enum slot_item slot_take(struct slot *s, struct frame **ret_frame, int *ret_mark
     }
     if (empty(s))
         pthread_cond_signal(&s->room);
-    pthread_mutex_unlock(&s->lock);
+    unlock(s);
     return item;
 }
 
@@ -152,31 +170,29 @@ void slot_close(struct slot *s)
     pthread_mutex_lock(&s->lock);
     s->closed = true;
     pthread_cond_broadcast(&s->room);
-    pthread_mutex_unlock(&s->lock);
+    unlock(s);
 }
 
-bool slot_empty(struct slot *s)
+const struct slot_face *slot_face(const struct slot *s)
 {
-    pthread_mutex_lock(&s->lock);
-    bool nothing = empty(s);
-    pthread_mutex_unlock(&s->lock);
-    return nothing;
+    return &s->face;
+}
+
+void slot_notify(struct slot *s, int fd)
+{
+    s->notify = fd;
 }
 
 void slot_need(struct slot *s, bool needed)
 {
-    atomic_store(&s->needed, needed);
-}
-
-bool slot_needed(const struct slot *s)
-{
-    return atomic_load(&s->needed);
+    if (atomic_exchange(&s->face.needed, needed) != needed)
+        tell(s);
 }
 
 uint64_t slot_lost(struct slot *s)
 {
     pthread_mutex_lock(&s->lock);
     uint64_t n = s->lost;
-    pthread_mutex_unlock(&s->lock);
+    unlock(s);
     return n;
 }

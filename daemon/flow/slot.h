@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,6 +23,15 @@ struct frame;
  * with no lock held.
  */
 struct slot;
+
+/*
+ * What the camera's side may know of the other one, to be looked at whenever it likes. At birth
+ * nobody needs anything and the slot is empty.
+ */
+struct slot_face {
+    atomic_bool needed; /* the taker wants every picture, for somebody is there, or looks */
+    atomic_bool full;   /* the latest picture, or a mark, was not taken yet */
+};
 
 enum slot_item {
     SLOT_EMPTY,
@@ -55,14 +65,14 @@ enum slot_item slot_take(struct slot *s, struct frame **ret_frame, int *ret_mark
 /* Nothing more can be put in, a waiting putter returns; what is inside can still be taken. */
 void slot_close(struct slot *s);
 
-bool slot_empty(struct slot *s);
+const struct slot_face *slot_face(const struct slot *s); /* borrowed */
 
-/*
- * The one thing that goes the other way: the taker says whether it needs every picture, because
- * somebody is there, or has begun to be, or is looked at. At birth it does not.
- */
+/* fd: an eventfd that is written to whenever the face has changed; -1, as at birth: none. Before
+ * anybody uses the slot; borrowed. */
+void slot_notify(struct slot *s, int fd);
+
+/* For the taker: whether every picture is needed. */
 void slot_need(struct slot *s, bool needed);
-bool slot_needed(const struct slot *s);
 
 /* Frames replaced before anybody took them, since slot_new(). */
 uint64_t slot_lost(struct slot *s);

@@ -96,7 +96,11 @@ static void configure_file(struct rig *r, const struct fake_step *script)
 
 static void begin(struct rig *r, int once)
 {
-    struct camera_links links = {r->slot, r->to_store, changed, r, NULL};
+    struct camera_links links = {.run = session_run,
+            .slot = r->slot,
+            .to_store = r->to_store,
+            .changed = changed,
+            .arg = r};
     r->camera = camera_new(&r->conf, &links, r->enabled, once);
     assert_int_equal(camera_start(r->camera), 0);
 }

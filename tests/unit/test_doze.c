@@ -181,7 +181,7 @@ static void begin(struct rig *r, enum decoding decode, int gop)
     taken = 0;
     r->slot = slot_new(woken, NULL);
     atomic_store(&r->ease.share, 1000);
-    r->doze = doze_new(&r->conf, &r->stream, &decoder, r->slot, &r->ease);
+    r->doze = doze_new(&r->conf, &r->stream, &decoder, slot_face(r->slot), &r->ease);
     r->av = av_packet_alloc();
     assert_int_equal(av_new_packet(r->av, 16), 0);
 }
@@ -198,7 +198,12 @@ static void end(struct rig *r)
 static void pull(struct rig *r)
 {
     struct frame *f;
-    while ((f = doze_pull(r->doze))) {
+    bool refresh;
+    while ((f = doze_pull(r->doze, &refresh))) {
+        if (refresh) {
+            slot_refresh(r->slot, f);
+            continue;
+        }
         int i = fake_frame_number(f);
         assert_true(i > r->last_given);
         r->last_given = i;
@@ -475,14 +480,14 @@ static void other_ways_of_decoding(void **state)
     assert_int_equal(counts(&r).frames, r.at);
     struct err e = {0};
     assert_int_equal(doze_push(r.doze, NULL, &e), SOURCE_OK);
-    assert_null(doze_pull(r.doze));
+    assert_null(doze_pull(r.doze, &(bool){false}));
     end(&r);
 
     begin(&r, DECODE_AUTO, 50); /* a file as fast as it can be taken */
     doze_free(r.doze);
     r.stream.live = false;
     r.conf.pace = PACE_MAX;
-    r.doze = doze_new(&r.conf, &r.stream, &decoder, r.slot, NULL);
+    r.doze = doze_new(&r.conf, &r.stream, &decoder, slot_face(r.slot), NULL);
     run(&r, 25 * 60, false);
     assert_int_equal(decoded(&r, 0), r.at);
     end(&r);
@@ -524,7 +529,7 @@ static void a_fault_is_told(void **state)
     struct err e = {0};
     assert_int_equal(doze_push(r.doze, &p, &e), SOURCE_TOO_LARGE);
     assert_string_equal(e.text, "too large");
-    assert_null(doze_pull(r.doze));
+    assert_null(doze_pull(r.doze, &(bool){false}));
     end(&r);
 }
 
@@ -668,7 +673,7 @@ static void who_falls_behind_goes_on_at_a_key_frame(void **state)
     begin(&r, DECODE_ALL, 50);
     r.stream.prompt = true;
     doze_free(r.doze);
-    r.doze = doze_new(&r.conf, &r.stream, &decoder, r.slot, &r.ease);
+    r.doze = doze_new(&r.conf, &r.stream, &decoder, slot_face(r.slot), &r.ease);
     run(&r, 25 * 10, true);
     r.wait_more_us = STEP / 2;
     run(&r, 60, true);
@@ -762,7 +767,7 @@ static void at_random(void **state)
     begin(&r, DECODE_AUTO, 50);
     r.stream.prompt = true;
     doze_free(r.doze);
-    r.doze = doze_new(&r.conf, &r.stream, &decoder, r.slot, &r.ease);
+    r.doze = doze_new(&r.conf, &r.stream, &decoder, slot_face(r.slot), &r.ease);
     peeks = false;
     while (r.at < PACKETS - 2000) {
         seed = seed * 1103515245u + 12345u;

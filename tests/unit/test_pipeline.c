@@ -793,7 +793,7 @@ static void who_stands_still_is_held(void **state)
         configure(&r);
         r.cameras_conf[0].decode = all ? DECODE_ALL : DECODE_AUTO;
         begin(&r);
-        assert_false(slot_needed(lane_slot(r.lanes[0])));
+        assert_false(atomic_load(&slot_face(lane_slot(r.lanes[0]))->needed));
         feed_still(&r, 0, PICTURE_US, 1, 301); /* a minute */
         feed_still(&r, 0, 302 * PICTURE_US, 0, 50);
         stop(&r);
@@ -808,7 +808,7 @@ static void who_stands_still_is_held(void **state)
         assert_int_equal(r.n_seen, 1);
         assert_true(r.seen[0].begun == 1 && r.seen[0].ended == 1);
         assert_true(r.seen[0].last.end_us - r.seen[0].last.start_us == 300 * PICTURE_US);
-        assert_false(slot_needed(lane_slot(r.lanes[0])));
+        assert_false(atomic_load(&slot_face(lane_slot(r.lanes[0]))->needed));
         end(&r);
     }
 }
