@@ -1,5 +1,6 @@
 #include "app/daemon.h"
 #include "app/models.h"
+#include "app/sandbox/child.h"
 #include "base/log.h"
 #include "base/redact.h"
 #include "conf/dump.h"
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 enum long_option {
@@ -103,6 +105,8 @@ static int finish_output(void)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], CHILD_OPTION) == 0)
+        return child_main();
     struct arguments a = {.file = "/etc/faced/faced.conf", .once = -1};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     log_open(LEVEL_INFO);

@@ -117,8 +117,8 @@ static struct frame *consider(struct doze *d, struct frame *f)
     choice_took(&d->choice, time_us, change.still);
     vigil_picture(&d->vigil, &change, time_us);
     int64_t unread_us = d->lag.late_us;
-    return choice_give(
-            &d->choice, f, &change, d->now_us - time_us + unread_us, unread_us, &d->refresh);
+    return choice_give(&d->choice, f, &change, d->now_us - time_us + unread_us, unread_us,
+            &d->refresh);
 }
 
 /* ------------------------------------------------------------- asleep --- */

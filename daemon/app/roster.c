@@ -3,6 +3,7 @@
 #include "app/camera.h"
 #include "app/health.h"
 #include "app/pipeline.h"
+#include "app/sandbox/host.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
@@ -182,7 +183,7 @@ static int begin(struct roster *r, struct entry *e)
 {
     e->lane = pipeline_add(e->pipeline, e->camera_conf);
     struct camera_links links = {
-            .run = session_run,
+            .run = e->camera_conf->isolation == ISOLATION_PROCESS ? host_run : session_run,
             .slot = lane_slot(e->lane),
             .to_store = r->links.to_store,
             .changed = r->links.wake,

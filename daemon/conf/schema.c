@@ -37,6 +37,11 @@ static const char *const decodings[] = {
         [DECODE_KEYFRAMES] = "keyframes",
         NULL,
 };
+static const char *const isolations[] = {
+        [ISOLATION_PROCESS] = "process",
+        [ISOLATION_THREAD] = "thread",
+        NULL,
+};
 static const char *const paces[] = {
         [PACE_REAL] = "real",
         [PACE_MAX] = "max",
@@ -190,6 +195,9 @@ const struct conf_key conf_keys[] = {
     {.path = "cameras.hwaccel", .type = KEY_HARDWARE, .min = 1, .max = HWACCEL_SIZE - 1,
      .offset = IN_CAMERA(hwaccel), .fallback = "none",
      .meaning = "Hardware that decodes, by FFmpeg's name, as vaapi or vaapi:/dev/dri/renderD128."},
+    {.path = "cameras.isolation", .type = KEY_ENUM, .words = isolations,
+     .offset = IN_CAMERA(isolation), .fallback = "process",
+     .meaning = "Where it is decoded: in a process of its own without rights, or in a thread."},
     {.path = "cameras.loop", .type = KEY_BOOL, .offset = IN_CAMERA(loop), .fallback = "false",
      .meaning = "Begin a file again when it has ended."},
     {.path = "cameras.enabled", .type = KEY_BOOL, .offset = IN_CAMERA(enabled),

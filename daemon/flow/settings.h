@@ -32,6 +32,11 @@ enum decoding {
     DECODE_KEYFRAMES, /* key frames, and no others */
 };
 
+enum isolation {
+    ISOLATION_PROCESS, /* a camera is decoded in a process of its own */
+    ISOLATION_THREAD,  /* in a thread of the daemon's */
+};
+
 enum tiling {
     TILING_OFF,  /* a picture is looked at as a whole */
     TILING_AUTO, /* and in tiles, where min_face asks for it */
@@ -45,6 +50,7 @@ struct conf_camera {
     enum transport transport;
     enum pace pace;
     enum decoding decode;
+    enum isolation isolation;
     char hwaccel[HWACCEL_SIZE]; /* what decodes, see source/hardware.h; "", "none": software */
     bool loop;
     bool enabled;

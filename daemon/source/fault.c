@@ -111,6 +111,9 @@ static const char *sentence(enum source_fault fault, const struct fault_at *at)
         return "its picture is larger than 16384 pixels on a side or 67 megapixels; choose a "
                "smaller stream";
     case SOURCE_UNUSABLE:
+        if (at->averror == AVERROR(EACCES) && at->network)
+            return "sends its viewers on to another host or port, where nobody follows it; give "
+                   "that address as its url";
         return at->averror == AVERROR(EACCES)
                        ? "may not be read by this user; check its permissions"
                        : "leads to a kind of address that is not allowed for this source";

@@ -101,7 +101,8 @@ def look(daemon):
 
 
 def watch(running, tmp_path, file, by):
-    room = {"url": str(file), "loop": True, "hwaccel": "vaapi"}
+    # The stand-in reads a file of ours while it runs, which a camera's process may not.
+    room = {"url": str(file), "loop": True, "hwaccel": "vaapi", "isolation": "thread"}
     daemon = running(house.Daemon(tmp_path, {"room": room}, env=stand_in(by)))
     daemon.wait_line("streaming")
     return daemon

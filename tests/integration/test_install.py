@@ -66,8 +66,8 @@ def test_the_unit_is_sound():
                  "Restart=on-failure", "RestartPreventExitStatus=78", "StateDirectory=faced"):
         assert line in text
     # What is said to be enough is not more than may be used.
-    needed = int(re.search(r"^# 160 \+ 63 \* 18 = (\d+) MB", text, re.M).group(1))
-    assert needed == 160 + 63 * 18
+    needed = int(re.search(r" 160 \+ 63 \* 30 = (\d+) MB", text, re.M).group(1))
+    assert needed == 160 + 63 * 30
     assert needed * 10**6 <= int(re.search(r"^MemoryHigh=(\d+)M$", text, re.M).group(1)) << 20
 
 

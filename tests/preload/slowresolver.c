@@ -1,9 +1,10 @@
 /*
  * Preloaded into the daemon: a name server that never answers for names under ".invalid". All
- * other names are resolved as ever.
+ * other names are resolved as ever, and who only asks whether it is a number asks no server.
  */
 #include <dlfcn.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,7 +14,8 @@ int getaddrinfo(const char *restrict node, const char *restrict service,
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
     *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
     size_t n = node ? strlen(node) : 0;
-    while (n > 8 && strcmp(node + n - 8, ".invalid") == 0)
+    bool number = hints && (hints->ai_flags & AI_NUMERICHOST);
+    while (!number && n > 8 && strcmp(node + n - 8, ".invalid") == 0)
         pause();
     return real(node, service, hints, res);
 }

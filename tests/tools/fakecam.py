@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """fakecam: a camera that misbehaves, byte by byte, on loopback.
 
-    fakecam.py MODE [--port N]
+    fakecam.py MODE [--port N] [--to URL]
 
     mute        takes the connection and never says a word
     mute-play   plays by the book up to the answer to PLAY, then silence
     drip        one byte of its first answer every 50 ms
     redirect    sends the client on to file:///etc/passwd
     redirect-http   sends it on to an http:// address
+    redirect-to     sends it on to URL
     garbage     answers with 64 KiB that are no RTSP
     huge        announces a session description of a gigabyte
     unauthorized    401, whatever the password
@@ -113,9 +114,8 @@ class Client:
 
     def handle(self, method, headers):
         """False: this connection has ended."""
-        if self.mode in ("redirect", "redirect-http"):
-            to = "file:///etc/passwd" if self.mode == "redirect" else "http://127.0.0.1:9/x"
-            self.answer(headers, "302 Found", extra=("Location: " + to,))
+        if self.mode in REDIRECTS:
+            self.answer(headers, "302 Found", extra=("Location: " + REDIRECTS[self.mode],))
         elif self.mode == "garbage":
             self.sock.sendall(random.Random(1).randbytes(65536))
         elif self.mode == "unauthorized":
@@ -154,15 +154,19 @@ class Client:
 
 
 STOP = threading.Event()
-MODES = ("mute mute-play drip redirect redirect-http garbage huge unauthorized audio hangup cut "
-         "mime playlist").split()
+REDIRECTS = {"redirect": "file:///etc/passwd", "redirect-http": "http://127.0.0.1:9/x",
+             "redirect-to": None}
+MODES = [*REDIRECTS, *("mute mute-play drip garbage huge unauthorized audio hangup cut mime "
+                       "playlist").split()]
 
 
 def main():
     parser = argparse.ArgumentParser(description="a camera that misbehaves")
     parser.add_argument("mode", choices=MODES)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--to", metavar="URL")
     args = parser.parse_args()
+    REDIRECTS["redirect-to"] = args.to
     server = socket.create_server(("127.0.0.1", args.port))
     say("ready %d" % server.getsockname()[1])
     while True:

@@ -1,0 +1,297 @@
+/*
+ * About one camera's process, on the camera's thread. It waits for three things: the process, which
+ * sends pictures and news; a bell, as something that the process may know has changed; and a
+ * stop. The process is asked to leave, and has a moment for saying good-bye to its camera; then it
+ * is ended.
+ */
+#include "app/sandbox/host.h"
+
+#include "app/overload.h"
+#include "app/sandbox/settings.h"
+#include "app/sandbox/shelf.h"
+#include "app/sandbox/spawn.h"
+#include "app/sandbox/ways.h"
+#include "app/sandbox/wire.h"
+#include "base/beat.h"
+#include "base/log.h"
+#include "base/stop.h"
+#include "flow/frame.h"
+#include "flow/settings.h"
+#include "flow/slot.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TICK_MS    500                /* the order under load is looked at so often */
+#define SILENCE_US (10 * MONO_SECOND) /* its ear says something every 2 s */
+#define HANGS_MS   25000 /* longer than its longest wait for a camera, without a sign */
+#define LEAVE_US   (2 * MONO_SECOND)
+#define ROUND      64  /* messages one after another before we look at something else */
+#define LINES      100 /* that it may say in a minute */
+
+struct host {
+    const struct session_order *order;
+    const struct session_listener *to;
+    struct shelf *shelf;
+    struct ways ways;
+    int socket;
+    pid_t pid;
+    struct wire_signs told; /* what it was told last */
+    uint32_t seen;          /* its pictures, so far */
+    int64_t heard_us;       /* when it last said something */
+    int64_t leave_us;       /* by then it must have left; 0: it was not asked to */
+    int64_t minute_us;      /* in which it has said so many lines */
+    int lines;
+    bool over; /* the end is known */
+    enum source_fault fault;
+    struct err *e;
+};
+
+static void finish(struct host *h, enum source_fault fault)
+{
+    h->over = true;
+    h->fault = fault;
+}
+
+/* It cannot be trusted, or has stopped working. */
+static void give_up(struct host *h, const char *why)
+{
+    err_set(h->e, -EPROTO, "%.160s: its process %s; it is started anew", h->order->conf->url_shown,
+            why);
+    finish(h, SOURCE_BROKEN);
+}
+
+/* ------------------------------------------------------------- what it may know --- */
+
+static void tell_signs(struct host *h, bool stop)
+{
+    const struct session_order *o = h->order;
+    struct wire_message m = {.kind = WIRE_SIGNS};
+    m.signs.needed = atomic_load(&o->face->needed);
+    m.signs.full = atomic_load(&o->face->full);
+    m.signs.keys = ease_keys(o->ease);
+    m.signs.share = o->ease ? atomic_load(&o->ease->share) : 1000;
+    m.signs.stop = stop;
+    m.signs.seen = h->seen;
+    shelf_back(h->shelf, m.signs.back);
+    if (memcmp(&m.signs, &h->told, sizeof(m.signs)) == 0)
+        return;
+    if (wire_send(h->socket, &m, -1, false) == 0) /* that it is gone will be heard */
+        h->told = m.signs;
+}
+
+/* ------------------------------------------------------------- what it asks for --- */
+
+/* fd: the answer, which is closed here; or a negative errno. */
+static void answer(struct host *h, int fd)
+{
+    struct wire_message m = {.kind = WIRE_REACHED};
+    m.reached.error = fd < 0 ? -fd : 0;
+    if (wire_send(h->socket, &m, fd, false) < 0)
+        give_up(h, "does not listen");
+    if (fd >= 0)
+        close(fd);
+}
+
+static void connect_it(struct host *h, const struct wire_reach *r)
+{
+    beat_set(h->order->beat, BEAT_RESOLVING);
+    int fd = ways_connect(&h->ways, r->host, r->port, h->order->halt);
+    beat_set(h->order->beat, BEAT_WORKING);
+    if (fd == -EACCES)
+        log_debug("camera", "it leads to %.200s:%d, which is not its own address: refused", r->host,
+                (int)r->port);
+    answer(h, fd);
+}
+
+/* ------------------------------------------------------------- what it tells --- */
+
+static void take_picture(struct host *h, const struct wire_picture *p)
+{
+    struct frame *f = shelf_frame(h->shelf, p);
+    if (!f && errno == EPROTO) {
+        give_up(h, "sent a picture that cannot be");
+        return;
+    }
+    if (f)
+        h->to->picture(h->to->arg, f, (enum session_give)p->how);
+    h->seen++;
+}
+
+static void take_stock(struct host *h, const struct wire_stock *s)
+{
+    struct session_stock stock = {
+            .counts = s->counts,
+            .decoded = s->decoded,
+            .decoder = s->decoder,
+            .trouble = s->troubled ? s->trouble : NULL,
+    };
+    h->to->stock(h->to->arg, &stock);
+}
+
+static void take_line(struct host *h, const struct wire_log *l)
+{
+    int64_t now = mono_us();
+    if (now - h->minute_us > 60 * MONO_SECOND) {
+        h->minute_us = now;
+        h->lines = 0;
+    }
+    if (++h->lines == LINES)
+        log_warn("camera", "its process says more than %d lines a minute: the rest is left out",
+                LINES);
+    if (h->lines >= LINES)
+        return;
+    switch ((enum log_level)l->level) {
+    case LEVEL_ERROR: log_error(l->topic, "%s", l->text); break;
+    case LEVEL_WARN: log_warn(l->topic, "%s", l->text); break;
+    case LEVEL_INFO: log_info(l->topic, "%s", l->text); break;
+    default: log_debug(l->topic, "%s", l->text); break;
+    }
+}
+
+/* The kernel is the same for all. */
+static void warn_once(const struct wire_ready *r)
+{
+    static atomic_bool warned;
+    if (!atomic_exchange(&warned, true))
+        log_warn("camera", "this kernel confines a camera's process less than it could: %s%s%s",
+                r->seccomp ? "" : "no seccomp", r->seccomp || r->landlock ? "" : ", ",
+                r->landlock ? "" : "no Landlock");
+}
+
+static void take(struct host *h, const struct wire_message *m)
+{
+    switch ((enum wire_kind)m->kind) {
+    case WIRE_READY:
+        if (!m->ready.seccomp || m->ready.landlock == 0)
+            warn_once(&m->ready);
+        log_debug("camera", "its process: seccomp %s, Landlock version %d",
+                m->ready.seccomp ? "on" : "not in this kernel", (int)m->ready.landlock);
+        break;
+    case WIRE_REACH: connect_it(h, &m->reach); break;
+    case WIRE_UDP: answer(h, ways_datagrams(&h->ways, m->udp.family)); break;
+    case WIRE_SEND: ways_send(&h->ways, m->send.from, m->send.to, m->send.data, m->send.n); break;
+    case WIRE_BEAT:
+        if (m->beat.state == BEAT_WORKING && m->beat.age_ms > HANGS_MS)
+            give_up(h, "hangs in one picture");
+        break;
+    case WIRE_LOG: take_line(h, &m->log); break;
+    case WIRE_OPENED: h->to->opened(h->to->arg, &m->opened); break;
+    case WIRE_ONLINE: h->to->online(h->to->arg, m->online.format, m->online.unverified); break;
+    case WIRE_PICTURE: take_picture(h, &m->picture); break;
+    case WIRE_STOCK: take_stock(h, &m->stock); break;
+    case WIRE_END:
+        if (h->e)
+            *h->e = (struct err){.code = m->end.code};
+        err_set(h->e, m->end.code, "%s", m->end.text);
+        finish(h, (enum source_fault)m->end.fault);
+        break;
+    default: give_up(h, "says what is ours to say"); break;
+    }
+}
+
+static void listen_to(struct host *h)
+{
+    struct wire_message m;
+    int fd;
+    int r = 0;
+    int n = 0;
+    while (!h->over && n++ < ROUND && (r = wire_receive(h->socket, false, &m, &fd)) == 0) {
+        if (fd >= 0)
+            close(fd); /* nobody asked for one */
+        take(h, &m);
+        h->heard_us = mono_us(); /* we may have been long */
+    }
+    if (h->over || r == 0 || r == -EAGAIN)
+        return;
+    if (r == -EPROTO) {
+        give_up(h, "says what no honest one would");
+        return;
+    }
+    char how[80];
+    const char *phrase = spawn_reap(h->pid, how, sizeof(how));
+    h->pid = -1;
+    give_up(h, phrase ? phrase : "left without a word");
+}
+
+/* ------------------------------------------------------------- from start to end --- */
+
+static void watch(struct host *h)
+{
+    struct stop *halt = h->order->halt;
+    struct pollfd fds[] = {{.fd = h->socket, .events = POLLIN},
+            {.fd = h->order->bell, .events = POLLIN}, {.fd = stop_fd(halt), .events = POLLIN}};
+    h->heard_us = mono_us();
+    while (!h->over) {
+        beat_set(h->order->beat, BEAT_WORKING);
+        int64_t now = mono_us();
+        if (!h->leave_us && stop_asked(halt))
+            h->leave_us = now + LEAVE_US;
+        tell_signs(h, h->leave_us != 0);
+        fds[2].fd = h->leave_us ? -1 : stop_fd(halt);
+        (void)poll(fds, 3, TICK_MS);
+        if (fds[1].revents & POLLIN) {
+            uint64_t n;
+            (void)!read(h->order->bell, &n, sizeof(n));
+        }
+        listen_to(h);
+        now = mono_us();
+        if (!h->over && h->leave_us && now > h->leave_us)
+            finish(h, SOURCE_STOPPED);
+        else if (!h->over && now - h->heard_us > SILENCE_US)
+            give_up(h, "does not answer");
+    }
+    if (h->leave_us)
+        h->fault = SOURCE_STOPPED;
+}
+
+static bool begin(struct host *h)
+{
+    const struct conf_camera *conf = h->order->conf;
+    int pair[2];
+    h->shelf = shelf_new(h->order->bell);
+    if (!h->shelf || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+        err_set(h->e, -errno, "%.160s: nothing to speak with its process: %s", conf->url_shown,
+                err_name(errno));
+        return false;
+    }
+    h->socket = pair[0];
+    h->pid = spawn_child(conf->name, pair[1], shelf_fd(h->shelf), h->e);
+    close(pair[1]);
+    if (h->pid < 0) {
+        err_wrap(h->e, "%.160s", conf->url_shown);
+        return false;
+    }
+    char *settings = settings_pack(conf, h->order->enough);
+    (void)!send(h->socket, settings, strlen(settings), MSG_NOSIGNAL);
+    explicit_bzero(settings, strlen(settings));
+    free(settings);
+    return true;
+}
+
+enum source_fault host_run(
+        const struct session_order *order, const struct session_listener *listener, struct err *e)
+{
+    struct host h = {.order = order,
+            .to = listener,
+            .socket = -1,
+            .pid = -1,
+            .fault = SOURCE_BROKEN,
+            .e = e};
+    char how[80];
+    ways_init(&h.ways, order->conf);
+    if (begin(&h))
+        watch(&h);
+    if (h.pid > 0)
+        (void)spawn_reap(h.pid, how, sizeof(how));
+    if (h.socket >= 0)
+        close(h.socket);
+    ways_close(&h.ways);
+    shelf_free(h.shelf);
+    return h.fault;
+}
