@@ -159,6 +159,16 @@ bench:
 	@BUILD=$(OUT) FACED_MODELS=$(MODELS) FACES=$(FACES) $(PYTHON) tests/bench $(if $(QUICK),--quick) \
 	    $(if $(RECORD),--record) $(if $(PROFILE),--profile) $(if $(BENCH),--only $(BENCH))
 
+# H hours of cameras over RTSP with faults at random, after A minutes of files as fast as they go;
+# fails when anything has grown or was lost. RECORD=1 draws the samples into docs/images.
+H ?= 0.5
+A ?= 10
+soak:
+	@sh tests/tools/deps.sh build models demo check
+	@$(MAKE) --no-print-directory all tools clips
+	@BUILD=$(OUT) FACED_MODE=$(MODE) FACED_MODELS=$(MODELS) $(PYTHON) tests/soak --hours $(H) --accelerated $(A) \
+	    $(if $(RECORD),--record)
+
 # Records per person on composed scenes and on the catalogue's clips; see docs/tracking.md. TRACKING=
 # takes options of bench_tracking.py, as --fast or --kinds.
 bench-tracking:
@@ -222,7 +232,7 @@ check-system: deb tools clips
 
 clean: ; rm -rf $(OUT)
 
-.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench bench-tracking demo golden golden-check install install-models uninstall deb check-system clean
+.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench bench-tracking soak demo golden golden-check install install-models uninstall deb check-system clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d) \

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define MINUTE           60e6
-#define HOUR             3600e6
 #define DAY              86400e6
 #define LONGEST          32 /* characters of a key that suggestions are made for */
 
@@ -66,7 +65,7 @@ const struct conf_key conf_keys[] = {
      .offset = IN(database.path), .fallback = "/var/lib/faced/faced.db",
      .fixed = "open records and waiting messages are in the present one",
      .meaning = "The database file."},
-    {.path = "database.retention", .type = KEY_DURATION, .min = HOUR, .max = 36500 * DAY,
+    {.path = "database.retention", .type = KEY_DURATION, .min = MINUTE, .max = 36500 * DAY,
      .offset = IN(database.retention_us), .fallback = "90d", .flags = KEY_OR_NONE,
      .meaning = "How long records are kept after their person left; \"0s\": for ever."},
     {.path = "database.max_size", .type = KEY_SIZE, .min = 16777216, .max = 1099511627776.0,

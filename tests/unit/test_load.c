@@ -373,8 +373,8 @@ static void every_error_is_one_sentence_with_its_place(void **state)
                     ":1: mqtt.prefix: each level of a topic has a name: a '/' only between two"},
             {"mqtt: { url = \"mqtt://h\"; outbox_size = \"1K\"; };" CAMERA,
                     ":1: mqtt.outbox_size: 1K is out of range, \"64K\" to \"1T\""},
-            {"database: { retention = \"59m\"; };" CAMERA,
-                    ":1: database.retention: 59m is out of range, \"1h\" to \"36500d\", or \"0s\" "
+            {"database: { retention = \"59s\"; };" CAMERA,
+                    ":1: database.retention: 59s is out of range, \"1m\" to \"36500d\", or \"0s\" "
                     "for no bound"},
             {"database: { max_size = \"1M\"; };" CAMERA,
                     ":1: database.max_size: 1M is out of range, \"16M\" to \"1T\", or \"0\" for no "
