@@ -176,10 +176,11 @@ static int add_rules(scmp_filter_ctx f, const struct confine *c)
         r = allow(f, harmless[i]);
     for (size_t i = 0; r == 0 && i < sizeof(deadly) / sizeof(deadly[0]); i++)
         r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
+    uint64_t code = c->drivers ? 0 : PROT_EXEC; /* that no memory may have */
     if (r == 0)
-        r = allow_masked(f, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
+        r = allow_masked(f, SCMP_SYS(mmap), 2, code, 0);
     if (r == 0)
-        r = allow_masked(f, SCMP_SYS(mprotect), 2, PROT_EXEC, 0);
+        r = allow_masked(f, SCMP_SYS(mprotect), 2, code, 0);
     /* A datagram's address would be anybody's. */
     if (r == 0)
         r = allow_masked(f, SCMP_SYS(sendto), 4, UINT64_MAX, 0);

@@ -30,6 +30,7 @@ struct confine {
     size_t memory; /* bytes of data at most */
     bool threads;  /* it may start threads */
     bool devices;  /* and talk to devices by ioctl() */
+    bool drivers;  /* and load code from the files that it may read, as a graphics card's driver */
     bool binds;    /* and bind sockets that it was given */
     bool sizes;    /* and ask for files' sizes, which it could then do by name as well */
     const struct confine_path *paths;

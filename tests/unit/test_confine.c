@@ -196,12 +196,15 @@ static void files_are_read_beneath_the_paths_alone(void **state)
     assert_int_equal(try_it(writes_a_file, &rights), EACCES);
 }
 
-static void threads_only_where_they_are_allowed(void **state)
+static void threads_and_code_only_where_they_are_allowed(void **state)
 {
     (void)state;
     struct confine rights = {.memory = MEMORY, .threads = true};
     assert_int_equal(try_it(starts_a_thread, &rights), 0);
     assert_int_equal(try_it(forks, &rights), EPERM);
+    assert_int_equal(try_it(makes_code, &rights), EPERM);
+    rights.drivers = true;
+    assert_int_equal(try_it(makes_code, &rights), 0);
 }
 
 int main(void)
@@ -210,7 +213,7 @@ int main(void)
             cmocka_unit_test(what_could_do_harm_is_refused),
             cmocka_unit_test(what_nothing_honest_does_is_deadly),
             cmocka_unit_test(files_are_read_beneath_the_paths_alone),
-            cmocka_unit_test(threads_only_where_they_are_allowed),
+            cmocka_unit_test(threads_and_code_only_where_they_are_allowed),
     };
     there = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(9)};
     there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -29,7 +29,6 @@
 #define MEMORY    ((size_t)1536 << 20) /* a decoder of 8K video keeps twenty pictures, and ours */
 #define STOCK_US  MONO_SECOND
 #define PLACE_MS  100 /* a camera waits so long for a place, and goes on without */
-#define MAX_PATHS 8
 #define OOM_SCORE "500"
 
 struct child {
@@ -146,24 +145,24 @@ static ssize_t ask_to_send(void *arg, int from, int to, const void *data, size_t
 
 /* ------------------------------------------------------------- giving up rights --- */
 
-/* Of what a GPU's driver opens by itself when the decoder is opened. */
-static const char *const driver_paths[] = {
-        "/dev/dri", "/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/sys", "/usr", "/etc"};
+/* What a graphics card's driver opens by itself when the decoder is opened; of the devices those
+ * that the user may. */
+static const struct confine_path driver_paths[] = {
+        {"/dev", true}, {"/sys", false}, {"/proc/driver", false}, {"/usr", false}, {"/etc", false}};
 
 static int confine(const struct child *c, struct err *e)
 {
-    struct confine_path paths[MAX_PATHS];
+    const struct confine_path webcam = {origin_path(c->conf.url), true};
+    bool card = c->conf.hwaccel[0] && strcmp(c->conf.hwaccel, "none") != 0;
     enum origin_kind kind = origin_kind(c->conf.url);
     struct confine rights = {.memory = MEMORY,
-            .paths = paths,
+            .paths = kind == ORIGIN_WEBCAM ? &webcam : driver_paths,
+            .n_paths = kind == ORIGIN_WEBCAM ? 1
+                       : card                ? sizeof(driver_paths) / sizeof(driver_paths[0])
+                                             : 0,
+            .drivers = card,
             .sizes = kind == ORIGIN_FILE,
             .binds = c->conf.transport == TRANSPORT_UDP};
-    if (kind == ORIGIN_WEBCAM)
-        paths[rights.n_paths++] = (struct confine_path){origin_path(c->conf.url), true};
-    else if (c->conf.hwaccel[0] && strcmp(c->conf.hwaccel, "none") != 0)
-        for (size_t i = 0; i < sizeof(driver_paths) / sizeof(driver_paths[0]); i++)
-            paths[rights.n_paths++] = (struct confine_path){
-                    driver_paths[i], strncmp(driver_paths[i], "/dev", 4) == 0};
     rights.devices = rights.threads = rights.n_paths > 0;
     struct confine_layers layers = {0};
     int r = confine_process(&rights, &layers, e);
@@ -252,6 +251,8 @@ int child_main(void)
     source_log_init();
     if (origin_kind(c.conf.url) == ORIGIN_FILE)
         local_keep(origin_path(c.conf.url));
+    if (origin_kind(c.conf.url) == ORIGIN_WEBCAM)
+        (void)local_check_webcam(origin_path(c.conf.url), NULL); /* loads a library */
     struct stop *halt = stop_new();
     beat_set(&c.beat, BEAT_WORKING);
     c.ear = ear_start(CHILD_SOCKET, halt, &c.beat);
