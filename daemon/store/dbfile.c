@@ -22,6 +22,7 @@
 #define BUSY_MS        1000                /* somebody with sqlite3 at the console */
 #define QUICK_UP_TO    (INT64_C(64) << 20) /* to read or write such a file takes no time */
 #define WAL_KEPT_BYTES "67108864"
+#define PART           65536 /* read at once */
 
 /* "the directory that holds it" as a sentence needs it. */
 static void directory_of(const char *path, char *dst, size_t size)
@@ -194,8 +195,40 @@ static int move(const char *path, const char *suffix, const char *aside)
     return r;
 }
 
+/* Can the disk give back all that is in the file? 0 or a negative errno. */
+static int read_through(const char *path, const char *suffix)
+{
+    char *name = mem_format("%s%s", path, suffix);
+    char *part = mem_new(1, PART);
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 && errno != ENOENT ? -errno : 0;
+    ssize_t n = fd < 0 ? 0 : 1;
+    while (n > 0)
+        n = read(fd, part, PART);
+    if (n < 0)
+        r = -errno;
+    if (fd >= 0)
+        close(fd);
+    free(part);
+    free(name);
+    return r;
+}
+
+/* What the disk does not give is no damage of the database: another disk error is in its place. */
+static int is_readable(const char *path, struct err *e)
+{
+    int r = read_through(path, "");
+    if (r == 0)
+        r = read_through(path, "-wal");
+    return r < 0 ? err_set(e, -EIO, "it cannot be read (%s): %s", err_name(r), dbfile_way_out(-EIO))
+                 : 0;
+}
+
 int dbfile_set_aside(const char *path, const char *why, struct err *e)
 {
+    int readable = is_readable(path, e);
+    if (readable < 0)
+        return readable;
     char when[32];
     time_t now = mono_wall_us() / MONO_SECOND;
     struct tm tm;
@@ -399,6 +432,8 @@ static int open_any(const char *path, bool strict, struct sqlite3 **ret_db, stru
                 "this one away",
                 path);
     int r = open_once(path, ret_db, &why);
+    if (r == -EUCLEAN) /* SQLite says so when the disk failed to read a page, too */
+        r = open_once(path, ret_db, &why);
     if (r == -EUCLEAN && strict)
         return dbfile_refuse_damaged(path, why.text, e);
     if (r == -EUCLEAN) {

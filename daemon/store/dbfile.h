@@ -56,7 +56,8 @@ int dbfile_open(const char *path, struct sqlite3 **ret_db, struct err *e);
 /* The sentence for somebody who asked for work on a file that is damaged. Returns -EUCLEAN. */
 int dbfile_refuse_damaged(const char *path, const char *why, struct err *e);
 
-/* Moves the file aside; for damage that is met later, after the connection was closed. */
+/* Moves the file aside; for damage that is met later, after the connection was closed. Not where
+ * the disk fails to give back what is in it: -EIO, a state. */
 int dbfile_set_aside(const char *path, const char *why, struct err *e);
 
 /* What passes by itself or by somebody's hand: a full, read-only or broken disk, a lock. */

@@ -260,9 +260,21 @@ static int replace(struct writer *w, const char *why, struct err *e)
 static int attach_or_replace(struct writer *w, struct err *e)
 {
     int r = attach(w, e);
-    if (r == -EUCLEAN) /* its version says ours, its tables do not */
+    if (r == -EUCLEAN)
+        r = attach(w, e); /* see look_again() */
+    if (r == -EUCLEAN)    /* its version says ours, its tables do not */
         r = replace(w, "tables are missing", e);
     return r;
+}
+
+/*
+ * SQLite calls it damage, too, when the disk failed to read a page. So damage is believed when it
+ * is there at a second look, with nothing remembered of the first.
+ */
+static int look_again(struct writer *w, struct err *e)
+{
+    detach(w);
+    return attach_or_replace(w, e);
 }
 
 /*
@@ -299,6 +311,12 @@ int writer_write(struct writer *w, struct batch *b, struct err *e)
     if (r < 0)
         return r;
     int rc = transact(w, b);
+    if (sql_is_damage(rc)) {
+        r = look_again(w, e);
+        if (r < 0)
+            return r;
+        rc = transact(w, b);
+    }
     if (rc == SQLITE_OK)
         return 0;
     char reason[128];
@@ -386,7 +404,12 @@ int writer_chore(struct writer *w, struct chore *c, struct err *e)
 {
     c->more = false;
     int r = be_attached(w, e);
-    return r < 0 ? r : explain(w, do_chore(w, c), e);
+    int rc = r < 0 ? SQLITE_OK : do_chore(w, c);
+    if (sql_is_damage(rc)) {
+        r = look_again(w, e);
+        rc = r < 0 ? SQLITE_OK : do_chore(w, c);
+    }
+    return r < 0 ? r : explain(w, rc, e);
 }
 
 bool writer_prune_due(struct writer *w)
