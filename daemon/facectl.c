@@ -1,10 +1,13 @@
 #include "app/ctl/ctl.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -53,6 +56,7 @@ int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
     log_open(LEVEL_ERROR);
+    json_set_alloc_funcs(mem_alloc, free);
     if (argc < 2)
         return usage(stderr);
     const char *name = argv[1];

@@ -2,12 +2,14 @@
 #include "app/models.h"
 #include "app/sandbox/child.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/redact.h"
 #include "conf/dump.h"
 #include "conf/load.h"
 
 #include <argp.h>
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -110,6 +112,7 @@ int main(int argc, char **argv)
     struct arguments a = {.file = "/etc/faced/faced.conf", .once = -1};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     log_open(LEVEL_INFO);
+    json_set_alloc_funcs(mem_alloc, free);
 
     struct conf *conf = NULL;
     struct err e = {0};

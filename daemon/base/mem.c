@@ -22,6 +22,11 @@ void *mem_new(size_t n, size_t size)
     return mem_check(calloc(n ? n : 1, size ? size : 1));
 }
 
+void *mem_alloc(size_t size)
+{
+    return mem_check(malloc(size ? size : 1));
+}
+
 void *mem_grow(void *p, size_t n, size_t size)
 {
     return mem_check(reallocarray(p, n ? n : 1, size ? size : 1));
