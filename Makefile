@@ -176,6 +176,22 @@ bench-tracking:
 	@$(MAKE) --no-print-directory all clips $(OUT)/retrack
 	@FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/bench_tracking.py $(OUT) $(TRACKING)
 
+# Faults, kills, power loss and states that nobody wishes for; see tests/torture. SHORT=1: what
+# `make check` runs of it; TORTURE= takes options, as `--only kills --seed 7`. Its drivers are linked,
+# as unit tests are, with what their first line names: the fewer libraries, the clearer who fails.
+TORTURERS := $(patsubst tests/torture/%.c,%,$(wildcard tests/torture/*.c))
+define TORTURE_RULE
+$(B)/$(1): $(B)/tests/torture/$(1).o $(call needs,tests/torture/$(1).c)
+	$$(Q)echo "  LD    $$@"; $$(CC) $$(EXTRA) $$(LDHARDEN) -o $$@ $$^ $$(LDLIBS)
+$(OUT)/$(1): $(B)/$(1) ; @ln -sfn $(MODE)/$(1) $$@
+endef
+$(foreach t,$(TORTURERS),$(eval $(call TORTURE_RULE,$(t))))
+tools: $(TORTURERS:%=$(OUT)/%)
+torture:
+	@sh tests/tools/deps.sh build models demo check
+	@$(MAKE) --no-print-directory all tools clips
+	@BUILD=$(OUT) FACED_MODE=$(MODE) FACED_MODELS=$(MODELS) $(PYTHON) tests/torture $(if $(SHORT),--short) $(TORTURE)
+
 demo: deps
 	@$(MAKE) --no-print-directory all tools clips
 	@BUILD=$(OUT) FACED_MODELS=$(MODELS) $(PYTHON) tests/tools/demo.py
@@ -232,7 +248,7 @@ check-system: deb tools clips
 
 clean: ; rm -rf $(OUT)
 
-.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench bench-tracking soak demo golden golden-check install install-models uninstall deb check-system clean
+.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench bench-tracking soak demo golden golden-check install install-models uninstall deb check-system torture clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d) \
