@@ -53,6 +53,12 @@ template <typename F> int guard(struct err *e, const char *file, F &&body) noexc
             return body();
         } catch (const std::bad_alloc &) {
             return err_set(e, -ENOMEM, "%s: not enough memory for the net", file);
+        } catch (const cv::Exception &x) {
+            if (x.code == cv::Error::StsNoMem)
+                return err_set(e, -ENOMEM, "%s: not enough memory for the net", file);
+            return err_set(e, -EINVAL,
+                    "%s: OpenCV cannot use it: it is damaged, or not a model (%s)", file,
+                    one_line(x).c_str());
         } catch (const std::exception &x) {
             return err_set(e, -EINVAL,
                     "%s: OpenCV cannot use it: it is damaged, or not a model (%s)", file,

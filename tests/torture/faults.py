@@ -12,6 +12,7 @@ import threading
 import time
 
 import house
+import kills
 import ledger
 
 PEOPLE = 3
@@ -181,6 +182,39 @@ def conf_once(program, kind, at, code, out):
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def daemon_once(kind, at, code, out, wire):
+    """faced from its start to its end, with one film; then a run that delivers the rest."""
+    directory = tempfile.mkdtemp(prefix="torture-", dir=MEMORY)
+    report, node = os.path.join(directory, "report"), f"d{kind}{at}x{code}"
+    try:
+        daemon = house.Daemon(directory, {"door": {"url": house.media_of("classroom"), "pace": "max"}},
+                              wire.broker.port, node=node, start=False)
+        env = preload(kind, at, code, report, daemon.database if kind != "net" else None, "faced.db")
+        code_1, said, errors = run([house.tool("faced"), "-c", daemon.conf, "--once", "0"],
+                                   {**env, "FACED_MODELS": house.MODELS})
+        hit, calls, _ = read_report(report, "faced")
+        problems = [how_it_ended(code_1, said + errors)]
+        committed = kills.stored(daemon.database) if os.path.exists(daemon.database) else set()
+        code_2, _, errors_2 = run([house.tool("storedrive"), daemon.database, str(wire.broker.port),
+                                   node, "0"])
+        problems.append(None if code_2 == 0 else f"the clean run: exit {code_2}: {errors_2[-300:]}")
+        (n,), = ledger.rows(daemon.database, "SELECT next_msg - 1 FROM meta")
+        found, _, events, repeats = ledger.check(daemon.database, committed,
+                                                 wire.received(node, n, 5))
+        with out.lock:
+            out.runs += hit is not None
+            out.left += code_1 in (1, 78)
+            out.calls = max(out.calls, calls)
+            out.events += events
+            out.repeats += repeats
+            out.lost += sum("gone" in x or "gaps" in x or "have not one" in x for x in found)
+            out.problems += [f"{out.name} {at} code {code} at {hit}: {x}"
+                             for x in problems + found if x]
+        return hit is not None
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 class Asked:
     """A database with people in it, and the same question again and again."""
 
@@ -233,6 +267,7 @@ def every(out, once, codes, budget_s, seed, jobs):
 STORE = [("write", [errno.EIO, errno.ENOSPC, 0]), ("sync", [errno.EIO]), ("read", [errno.EIO]),
          ("open", [errno.EMFILE, errno.EIO]), ("trunc", [errno.EIO]), ("alloc", [errno.ENOMEM])]
 NET = [("net", [errno.ECONNRESET, errno.EMFILE]), ("alloc", [errno.ENOMEM])]
+DAEMON = STORE[:4] + NET[:1]
 CONF = [("read", [errno.EIO]), ("open", [errno.EMFILE, errno.EACCES]), ("alloc", [errno.ENOMEM])]
 
 
@@ -240,28 +275,32 @@ def main(options):
     jobs, short, seed = options.jobs, options.short, options.seed
     for kind, codes in STORE:
         out = Outcome(f"store: {kind}")
-        budget = options.budget or ((4 if kind != "alloc" else 10) if short else
-                                    (40 if kind != "alloc" else 180))
+        budget = options.budget or ((3 if kind != "alloc" else 8) if short else
+                                    (30 if kind != "alloc" else 90))
         yield every(out, lambda at, code: store_once(kind, at, code, out), codes, budget, seed, jobs)
     for kind, codes in STORE[:4]:
         out = Outcome(f"store: {kind}, from there on all")
         yield every(out, lambda at, code: store_once(kind, at, code, out, times=10**9), codes,
-                    options.budget or (3 if short else 30), seed, jobs)
+                    options.budget or (3 if short else 15), seed, jobs)
     with tempfile.TemporaryDirectory(prefix="torture-") as directory:
         wire = Wire(directory)
         try:
             for kind, codes in NET:
                 out = Outcome(f"store and bus: {kind}")
                 yield every(out, lambda at, code: store_once(kind, at, code, out, wire), codes,
-                            options.budget or (6 if short else 60), seed, jobs)
+                            options.budget or (6 if short else 40), seed, jobs)
+            for kind, codes in [] if os.environ.get("FACED_NO_MODELS") else DAEMON:
+                out = Outcome(f"faced from start to end: {kind}")
+                yield every(out, lambda at, code: daemon_once(kind, at, code, out, wire), codes,
+                            options.budget or (3 if short else 12), seed, jobs)
         finally:
             wire.close()
     for program in ("confdrive", "faced"):
         for kind, codes in CONF:
             out = Outcome(f"configuration ({program}): {kind}")
             yield every(out, lambda at, code: conf_once(program, kind, at, code, out), codes,
-                        options.budget or (3 if short else 30), seed, jobs)
+                        options.budget or (3 if short else 15), seed, jobs)
     with tempfile.TemporaryDirectory(prefix="torture-", dir=MEMORY) as directory:
         asked, out = Asked(directory), Outcome("facectl export: alloc")
         yield every(out, lambda at, code: asked.once("alloc", at, code, out), [errno.ENOMEM],
-                    options.budget or (4 if short else 30), seed, jobs)
+                    options.budget or (3 if short else 20), seed, jobs)

@@ -135,7 +135,7 @@ def kill_daemon(options, kills):
         try:
             def start(people):
                 return daemon.start() if people else drive(daemon.database, post, 0)
-            return torment(out, start, daemon.database, post, draw, kills, 3, "room")
+            return torment(out, start, daemon.database, post, draw, kills, 1.5, "room")
         finally:
             post.close()
 

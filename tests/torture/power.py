@@ -132,7 +132,7 @@ def main(options):
             out.problems.append(f"exit {code}: {errors}")
         journal = read_journal(to)
     syncs = [i for i, x in enumerate(journal) if x[0] == "s"]
-    deadline = time.monotonic() + (12 if options.short else 60)
+    deadline = time.monotonic() + (12 if options.short else 45)
     while time.monotonic() < deadline:
         moment = draw.randrange(len(journal) + 1)
         if draw.random() < 0.5:  # right before or after a sync it is the most delicate

@@ -101,7 +101,7 @@ class Scene:
 def slow_store(options):
     """Each sync takes two seconds."""
     out = Outcome("store: a sync takes 2 s")
-    people = 30 if options.short else 200
+    people = 30 if options.short else 80
     with tempfile.TemporaryDirectory(prefix="torture-") as directory:
         path = os.path.join(directory, "faced.db")
         env = {**faults.preload("sync", 1, 5, os.path.join(directory, "report"), path, times=10**9),
@@ -117,7 +117,8 @@ def slow_store(options):
 
 
 def slow_daemon(_options):
-    """The same film gives the same people, on a disk whose syncs take three seconds."""
+    """The same film gives the same people, on a disk whose syncs take three seconds; but the end waits
+    5 s for it and no longer: it says so, and what was not committed by then is not."""
     out = Outcome("faced: a sync takes 3 s")
     counts = []
     for slow in (False, True):
@@ -126,13 +127,14 @@ def slow_daemon(_options):
                 s.daemon.env = {**faults.preload("sync", 1, 5, s.path + ".report", s.path,
                                                  times=10**9), "FAULT_SLEEP": "3000"}
             s.daemon.start()
-            begin = time.monotonic()
             code = s.daemon.wait(4 * house.PATIENCE)
-            out.recovered = f"ended after {time.monotonic() - begin:.0f} s"
-            out.expect(code == 0, f"exit {code}: {s.daemon.text[-300:]}")
+            gave_up = code == 1 and "the thread of 'store' hangs" in s.daemon.text
+            out.expect(code == 0 or slow and gave_up, f"exit {code}: {s.daemon.text[-300:]}")
             s.settle(out)
             counts.append(s.people())
-    out.expect(counts[0] == counts[1], f"people: {counts}")
+    out.expect(counts[0] == counts[1] or gave_up and counts[1], f"people: {counts}")
+    out.said = (f"{counts[1]} of {counts[0]} people written" +
+                (", the end did not wait for the rest and said so" if gave_up else ""))
     return out
 
 
@@ -223,7 +225,7 @@ def descriptors_gone(_options):
         s.daemon.start().wait_ready()
         s.wait_more()
         pid = s.daemon.p.pid
-        old = limit(pid, resource.RLIMIT_NOFILE, len(os.listdir(f"/proc/{pid}/fd")))
+        old = limit(pid, resource.RLIMIT_NOFILE, 8)  # those that are open stay so
         s.post.die()
         s.post.live()
         with contextlib.suppress(OSError, ValueError, AssertionError, IndexError):
@@ -250,14 +252,15 @@ def memory(options):
     """Its address space may not grow beyond what it has now and a little more."""
     out = Outcome("faced: limit of memory reached while running")
     left = stayed = 0
-    for spare in (0, 1 << 20, 8 << 20, 32 << 20, 128 << 20)[::2 if options.short else 1]:
+    # The first: nothing at all can be mapped any more.
+    for spare in (-(1 << 40), 0, 1 << 20, 8 << 20, 32 << 20)[::2 if options.short else 1]:
         with Scene() as s:
             s.daemon.start().wait_ready()
             s.wait_more()
             pid = s.daemon.p.pid
             with open(f"/proc/{pid}/statm") as f:
                 size = int(f.read().split()[0]) * resource.getpagesize()
-            old = limit(pid, resource.RLIMIT_AS, size + spare)
+            old = limit(pid, resource.RLIMIT_AS, max(0, size + spare))
             s.post.die()
             s.post.live()
             with contextlib.suppress(OSError, ValueError, AssertionError, IndexError):
@@ -272,7 +275,7 @@ def memory(options):
                 left += 1
                 code = s.daemon.wait()
                 wrong = faults.how_it_ended(code, s.daemon.text)
-                out.expect(not wrong and code == 1, f"with {spare} bytes: {wrong}")
+                out.expect(not wrong and code == 1, f"with {spare} bytes to spare: {wrong}")
                 s.daemon.start().wait_ready()
                 s.wait_more()
             s.settle(out)
@@ -280,10 +283,36 @@ def memory(options):
     return out
 
 
+def memory_at_start(options):
+    """However little there is: it works, or says that it has not enough, and nothing else."""
+    out = Outcome("faced: little memory at the start")
+    worked, refused, loader = 0, 0, 0
+    with Scene(loop=False) as s:
+        for megabytes in range(200, 340, 20 if options.short else 3):
+            argv = ["prlimit", f"--as={megabytes << 20}", house.tool("faced"), "-c", s.daemon.conf,
+                    "--once", "0"]
+            code, said, errors = faults.run(argv, {**os.environ, "FACED_MODELS": house.MODELS}, 120)
+            if code == 127:  # the loader's own words, before there is a program
+                loader += 1
+                continue
+            wrong = faults.how_it_ended(code, said + errors)
+            out.expect(not wrong, f"with {megabytes} MB: {wrong}")
+            out.expect("OpenCV cannot use it" not in errors and "damaged (" not in errors,
+                       f"with {megabytes} MB something sound is called damaged: {errors[-500:]}")
+            worked, refused = worked + (code == 0), refused + (code != 0)
+            out.runs += 1
+        s.daemon.args = ["--once", "0"]
+        out.expect(s.daemon.start().wait() == 0, s.daemon.text[-300:])
+        s.settle(out)
+    out.said = f"{worked} worked, {refused} left with a sentence, {loader} ended in the loader"
+    return out
+
+
 def main(options):
     yield slow_store(options)
     yield summer_time(options)
-    daemons = [slow_daemon, clock, descriptors_at_start, descriptors_gone, memory]
+    daemons = [slow_daemon, clock, descriptors_at_start, descriptors_gone, memory,
+               memory_at_start]
     for scenario in daemons:
         if os.environ.get("FACED_NO_MODELS"):
             yield f"{scenario.__name__}: {os.environ['FACED_NO_MODELS']}"

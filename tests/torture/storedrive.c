@@ -189,8 +189,8 @@ static int start(struct drive *d, const char *path, const char *node, const stru
             .node = node,
             .settings = {.mqtt = true,
                     .observations = true,
-                    .outbox_age_us = 86400 * MONO_SECOND,
-                    .kept = {.age_us = 86400 * MONO_SECOND}},
+                    .outbox_age_us = 90 * 86400 * MONO_SECOND,
+                    .kept = {.age_us = 90 * 86400 * MONO_SECOND}},
             .loss = &d->loss,
     };
     d->store = store_open(&options, e);
