@@ -209,7 +209,9 @@ static int start(struct drive *d, const char *path, const char *node, const stru
     } else {
         r = thread_start(&d->deliverer, "deliver", deliver, d);
     }
-    return r < 0 ? r : store_start(d->store, d->events, d->to_bus, d->acks, &beats[1]);
+    if (r == 0)
+        r = store_start(d->store, d->events, d->to_bus, d->acks, &beats[1]);
+    return r < 0 ? err_set(e, r, "cannot start a thread: %s", err_name(r)) : 0;
 }
 
 static int stop(struct drive *d)
@@ -268,6 +270,8 @@ int main(int argc, char **argv)
     int r = start(&d, argv[1], argv[3], &conf, beats, &e);
     if (r < 0) {
         fprintf(stderr, "%s\n", e.text);
+        if (d.events)
+            _exit(1); /* as the daemon does: one thread may run, and nothing is there to be lost */
     } else {
         signal(SIGTERM, on_term);
         sigemptyset(&term);
