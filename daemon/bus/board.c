@@ -22,6 +22,7 @@ struct board {
     size_t n, size;
     struct note *notes; /* in the order in which the topics came */
     size_t turn;        /* where the search for the next begins */
+    size_t begin;       /* the turn after board_cut() */
 };
 
 struct board *board_new(void)
@@ -49,6 +50,8 @@ static void forget(struct board *b, size_t i)
     memmove(&b->notes[i], &b->notes[i + 1], (b->n - i) * sizeof(b->notes[0]));
     if (b->turn > i)
         b->turn--;
+    if (b->begin > i)
+        b->begin--;
 }
 
 static struct note *find(struct board *b, const char *topic)
@@ -168,13 +171,20 @@ void board_again(struct board *b, const char *beginning)
     }
 }
 
+void board_defer(struct board *b, int mid)
+{
+    size_t i = mid > 0 ? with_mid(b, mid) : b->n;
+    b->begin = i < b->n ? i + 1 : 0;
+}
+
 void board_cut(struct board *b)
 {
     for (size_t i = 0; i < b->n; i++) {
         b->notes[i].mid = 0;
         b->notes[i].fresh = !b->notes[i].refused;
     }
-    b->turn = 0;
+    b->turn = b->begin;
+    b->begin = 0;
 }
 
 bool board_settled(const struct board *b)

@@ -54,6 +54,9 @@ int board_any_in_flight(const struct board *b);
 /* All values whose topic begins with this are to be sent once more. */
 void board_again(struct board *b, const char *beginning);
 
+/* After the next board_cut() the order begins behind packet mid, which so comes last. */
+void board_defer(struct board *b, int mid);
+
 /* The connection broke: all is to be sent. */
 void board_cut(struct board *b);
 

@@ -35,6 +35,8 @@ struct sender {
     /* owned by the sending thread */
     struct window *window;
     bool greeted;                 /* the whole board has gone out on this connection */
+    bool proven;                  /* the broker has taken something on this connection */
+    bool messages_first;          /* as long as it has not */
     int message_cuts, board_cuts; /* by the broker, since it last took one, or the whole board */
     int suspects;                 /* in flight at the last cut and not yet taken one by one */
     struct log_limit odd;
@@ -160,6 +162,7 @@ int sender_collect(struct sender *s, struct broker *broker, struct err *e)
             full = true; /* it stays in the window */
             continue;
         }
+        s->proven = true;
         struct message *m = window_acked(s->window, mid);
         if (!m) {
             board_answered(s, mid, reason);
@@ -256,17 +259,36 @@ int sender_send(
 {
     struct err own = {0};
     e = e ? e : &own; /* its words are also for the log */
-    int r = send_board(s, broker, now_us, e);
-    if (r == 0 && messages && s->greeted)
+    bool first = s->messages_first && !s->proven && messages && sender_left(s) > 0;
+    int r = first ? 0 : send_board(s, broker, now_us, e);
+    if (r == 0 && messages && (s->greeted || first))
         r = send_messages(s, broker, now_us, e);
     return r;
+}
+
+/*
+ * It hung up on the first packet of a connection, which says nothing about the packet: a broker
+ * that dies as soon as it is asked for anything, and is started again and again, does so with each.
+ * The next connection begins with another one, and what the broker takes then is the proof.
+ */
+static void turn_round(struct sender *s)
+{
+    pthread_mutex_lock(&s->lock);
+    int state = board_any_in_flight(s->board);
+    if (state)
+        board_defer(s->board, state);
+    pthread_mutex_unlock(&s->lock);
+    s->messages_first = state != 0;
 }
 
 /* The broker hung up while these many packets waited for its answer. True: one was set aside. */
 static bool learn_from_cut(struct sender *s, int messages, int states)
 {
     static const char why[] = "the broker closes the connection whenever it comes";
-    if (is_cautious(s) && messages + states == 1) {
+    bool alone = is_cautious(s) && messages + states == 1;
+    if (alone && !s->proven)
+        turn_round(s);
+    if (alone && s->proven) {
         if (messages) {
             window_cut(s->window);
             set_aside(s, window_skip(s->window), why);
@@ -295,7 +317,7 @@ bool sender_cut(struct sender *s, bool hung_up)
     pthread_mutex_unlock(&s->lock);
     int messages = window_in_flight(s->window);
     bool known = hung_up && messages + states > 0 && learn_from_cut(s, messages, states);
-    s->greeted = false;
+    s->greeted = s->proven = false;
     window_cut(s->window);
     pthread_mutex_lock(&s->lock);
     board_cut(s->board);

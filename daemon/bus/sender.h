@@ -17,8 +17,10 @@
  *
  * What the broker refuses holds up nothing: by MQTT 5 it says so, and the packet is set aside. By
  * 3.1.1 it can only cut the connection; after two cuts without progress one packet is in flight at
- * a time, and the one at which it cuts again is set aside. A message that is set aside is taken
- * for delivered and counted; receivers see the gap in the numbers.
+ * a time, and the one at which it cuts again is set aside, provided that the broker has taken
+ * another on the same connection: one that hangs up on everything is broken, and nothing is given
+ * up for it. To find out, the next connection begins with another packet. A message that is set
+ * aside is taken for delivered and counted; receivers see the gap in the numbers.
  *
  * Threads: sender_set...(), sender_again() and sender_counts() from any; all else from the one that
  * owns the broker.

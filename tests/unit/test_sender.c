@@ -372,6 +372,74 @@ static void a_state_that_is_refused_holds_up_nobody(void **state)
     }
 }
 
+struct crash_loop {
+    int until; /* this connection */
+};
+
+static int by_crash_loop(void *arg, const struct fake_sent *s)
+{
+    const struct crash_loop *l = arg;
+    return s->connection < l->until ? FAKE_CUT : FAKE_ACK;
+}
+
+/* A broker that dies at whatever it is sent, and is started again and again, costs nothing: neither
+ * a message nor what is true now. */
+static void a_broker_that_cuts_at_everything_is_given_nothing_up_for(void **state)
+{
+    (void)state;
+    for (int states = 0; states < 3; states++) {
+        for (int until = 2; until < 30; until++) {
+            struct rig r = begin();
+            struct crash_loop l = {until};
+            fake_broker.verdict = by_crash_loop;
+            fake_broker.arg = &l;
+            for (int i = 0; i < states; i++)
+                sender_set(r.sender, i ? "door/count" : "door/status", "1", true);
+            for (uint64_t i = 1; i <= 8; i++)
+                put_plain(&r, i);
+            assert_int_equal(live(&r, until), until);
+            assert_int_equal(acks_of(&r), 8);
+            assert_int_equal(counts_of(&r).acked, 8);
+            assert_int_equal(counts_of(&r).refused, 0);
+            int told = 0, number = 0;
+            for (int i = 0; i < fake_broker.n; i++) {
+                const struct fake_sent *s = &fake_broker.sent[i];
+                int of = 0;
+                if (s->connection == until && sscanf(s->topic, "faced/n/m/%d", &of) == 1)
+                    assert_int_equal(of, ++number);
+                else
+                    told += s->connection == until;
+            }
+            assert_int_equal(told, 1 + states);
+            end(&r);
+        }
+    }
+}
+
+/* It may be the first of all, too: another one is the proof, and holds up nobody until it comes. */
+static void a_state_at_the_head_is_found(void **state)
+{
+    (void)state;
+    for (int message = 0; message < 2; message++) {
+        struct rig r = begin();
+        struct grudge g = {"faced/n/status", FAKE_CUT};
+        fake_broker.verdict = by_grudge;
+        fake_broker.arg = &g;
+        live(&r, 10);
+        assert_int_equal(counts_of(&r).refused, 0);
+        int before = fake_broker.connections;
+        if (message)
+            put_plain(&r, 1);
+        else
+            sender_set(r.sender, "door/count", "1", true);
+        assert_in_range(live(&r, before + 4), before, before + 3);
+        assert_int_equal(acks_of(&r), message);
+        assert_int_equal(counts_of(&r).refused, 1);
+        assert_true(sender_settled(r.sender));
+        end(&r);
+    }
+}
+
 /* A broker that is away, and one that falls silent, say nothing about any message. */
 static void other_ends_blame_nobody(void **state)
 {
@@ -434,6 +502,8 @@ int main(void)
             cmocka_unit_test(a_refused_message_is_set_aside),
             cmocka_unit_test(a_message_at_which_it_cuts_is_found),
             cmocka_unit_test(a_state_that_is_refused_holds_up_nobody),
+            cmocka_unit_test(a_broker_that_cuts_at_everything_is_given_nothing_up_for),
+            cmocka_unit_test(a_state_at_the_head_is_found),
             cmocka_unit_test(other_ends_blame_nobody),
             cmocka_unit_test(inherited),
     };
