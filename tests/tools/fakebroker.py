@@ -14,6 +14,8 @@ for all that follow. Keys, all optional:
     mute_after after so many PUBLISH packets nothing is answered any more, not even a ping
     cut_after  after so many PUBLISH packets (and their PUBACKs) the connection is cut
     cut_topic  a PUBLISH whose topic ends with this gets no PUBACK, and the connection is cut
+    half_after after so many PUBLISH packets the first byte of a PUBACK is sent, and nothing more
+    life_s     the connection is cut after so many seconds
     dark_s     after the cut nobody is let in for so long: the port is closed
     after      hexadecimal bytes to send right after the SUBACK
     say        [topic, payload, retained] lists to publish right after the SUBACK, QoS 0
@@ -186,6 +188,10 @@ class Connection:
             retain=bool(flags & 1), dup=bool(flags & 8), payload=payload)
         if self.publishes > self.how.get("mute_after", float("inf")):
             self.mute = True
+        if self.publishes == self.how.get("half_after"):
+            self.sock.sendall(bytes([PUBACK << 4]))
+            self.event("half")
+            self.mute = True
         if topic.endswith(self.how.get("cut_topic", "\0")):
             raise Gone("cut")
         withhold = self.how.get("withhold", [])
@@ -233,6 +239,8 @@ class Broker:
             number += 1
             self.current = Connection(sock, number, how)
             self.current.event("accepted")
+            if how.get("life_s"):
+                threading.Timer(how["life_s"], self.current.cut).start()
             self.current.serve()
             if how.get("dark_s"):
                 self.listener.close()

@@ -6,11 +6,13 @@
     mute        takes the connection and never says a word
     mute-play   plays by the book up to the answer to PLAY, then silence
     drip        one byte of its first answer every 50 ms
+    trickle     one byte a second of its first answer, for ever
     redirect    sends the client on to file:///etc/passwd
     redirect-http   sends it on to an http:// address
     redirect-to     sends it on to URL
     garbage     answers with 64 KiB that are no RTSP
     huge        announces a session description of a gigabyte
+    gigabyte    announces a session description of a gigabyte, and sends it
     unauthorized    401, whatever the password
     audio       a session that has sound and no video
     hangup      closes each connection at once
@@ -82,6 +84,15 @@ class Client:
         else:
             self.sock.sendall(text.encode())
 
+    def trickle(self):
+        while not STOP.wait(1):
+            self.sock.sendall(b"R")
+
+    def gigabyte(self, headers):
+        self.answer(headers, extra=("Content-Type: application/sdp",), length=2**30)
+        for _ in range(2**10):
+            self.sock.sendall(bytes(2**20))
+
     def wait_for_end(self):
         while self.sock.recv(4096):
             pass
@@ -116,6 +127,11 @@ class Client:
         """False: this connection has ended."""
         if self.mode in REDIRECTS:
             self.answer(headers, "302 Found", extra=("Location: " + REDIRECTS[self.mode],))
+        if self.mode in ("redirect", "redirect-http"):
+            to = "file:///etc/passwd" if self.mode == "redirect" else "http://127.0.0.1:9/x"
+            self.answer(headers, "302 Found", extra=("Location: " + to,))
+        elif self.mode == "trickle":
+            self.trickle()
         elif self.mode == "garbage":
             self.sock.sendall(random.Random(1).randbytes(65536))
         elif self.mode == "unauthorized":
@@ -124,6 +140,8 @@ class Client:
         elif self.mode in ("mime", "playlist"):
             self.http()
             return False
+        elif method == "DESCRIBE" and self.mode == "gigabyte":
+            self.gigabyte(headers)
         elif method == "DESCRIBE":
             self.describe(headers)
         elif method == "SETUP":
@@ -158,6 +176,8 @@ REDIRECTS = {"redirect": "file:///etc/passwd", "redirect-http": "http://127.0.0.
              "redirect-to": None}
 MODES = [*REDIRECTS, *("mute mute-play drip garbage huge unauthorized audio hangup cut mime "
                        "playlist").split()]
+MODES = ("trickle gigabyte mute mute-play drip redirect redirect-http garbage huge unauthorized audio "
+         "hangup cut mime playlist").split()
 
 
 def main():
