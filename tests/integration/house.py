@@ -161,8 +161,8 @@ def free_port():
 
 
 class Broker(Process):
-    def __init__(self, directory, port=None, users=None, more=()):
-        """more: lines for its configuration."""
+    def __init__(self, directory, port=None, users=None, more=(), inside=()):
+        """more: lines for its configuration; inside: what runs it in another place."""
         self.port = port or free_port()
         conf = os.path.join(directory, f"mosquitto-{self.port}.conf")
         with open(conf, "w") as f:
@@ -181,7 +181,7 @@ class Broker(Process):
             if os.geteuid() == 0:
                 f.write("user root\n")  # the files here are the tests' own
             f.write("".join(line + "\n" for line in more))
-        super().__init__(["/usr/sbin/mosquitto", "-c", conf])
+        super().__init__([*inside, "/usr/sbin/mosquitto", "-c", conf])
         self.wait_line(r"running")
 
 
@@ -277,8 +277,8 @@ class Subscriber:
 class Cameras(Process):
     """The RTSP server; mounts is {name: file} or {name: "file,option=value"}."""
 
-    def __init__(self, mounts, port=0, options=()):
-        argv = [tool("rtspserver"), "--port", str(port)]
+    def __init__(self, mounts, port=0, options=(), inside=()):
+        argv = [*inside, tool("rtspserver"), "--port", str(port)]
         for name, file in mounts.items():
             argv += ["--mount", f"/{name}={file}"]
         super().__init__(argv + list(options))
@@ -292,7 +292,8 @@ class Daemon(Process):
     """faced with a configuration of its own. cameras: {name: url or dict of keys}."""
 
     def __init__(self, directory, cameras, broker=None, extra="", mqtt_keys="", node="test",
-                 args=(), env=None, start=True):
+                 args=(), env=None, start=True, inside=()):
+        self.inside = list(inside)
         self.directory = str(directory)
         self.database = os.path.join(self.directory, "faced.db")
         self.control = os.path.join(self.directory, "control.sock")
@@ -328,7 +329,7 @@ class Daemon(Process):
     def start(self):
         env = {"FACED_MODELS": MODELS, **(self.env or {})}
         wrap = os.environ.get("DAEMON_WRAP", "").split()
-        super().__init__(wrap + [tool("faced"), "-c", self.conf] + self.args, env=env)
+        super().__init__(self.inside + wrap + [tool("faced"), "-c", self.conf] + self.args, env=env)
         return self
 
     def wait_ready(self):

@@ -10,7 +10,7 @@ models="python3 python3-numpy python3-onnx ca-certificates"
 demo="ffmpeg mosquitto libgstrtspserver-1.0-dev gstreamer1.0-plugins-base
     gstreamer1.0-plugins-good gstreamer1.0-plugins-bad python3-paho-mqtt"
 check="libcmocka-dev mandoc systemd python3-pytest python3-pytest-xdist python3-jinja2 python3-opencv glib-networking openssl sqlite3 clang-format-14
-    python3-jsonschema curl chromium fonts-dejavu-core"
+    python3-jsonschema curl chromium fonts-dejavu-core iproute2 nftables"
 # Where Node.js is from elsewhere Debian's does not fit beside it.
 command -v npm >/dev/null || check="$check nodejs npm"
 

@@ -30,6 +30,7 @@ static void usage(FILE *to)
           "      ,start=N         ... but none of the first N (default 0)\n"
           "      ,cut=N           leave out all RTP packets after the first N\n"
           "  --port N             default 0: a free one\n"
+          "  --address A          default 127.0.0.1\n"
           "  --user NAME:PASSWORD all mounts want this user\n"
           "  --auth basic|digest  how (default digest)\n"
           "  --cert FILE --key FILE   serve rtsps:// with this certificate\n"
@@ -298,12 +299,13 @@ static gboolean parent_ended(GIOChannel *in, GIOCondition condition, gpointer lo
 
 int main(int argc, char **argv)
 {
-    char **mounts = NULL, *user = NULL, *how = NULL, *cert = NULL, *key = NULL;
+    char **mounts = NULL, *address = NULL, *user = NULL, *how = NULL, *cert = NULL, *key = NULL;
     int port = 0;
     gboolean no_udp = FALSE, parent = FALSE, help = FALSE;
     const GOptionEntry entries[] = {
             {"mount", 0, 0, G_OPTION_ARG_STRING_ARRAY, &mounts, NULL, NULL},
             {"port", 0, 0, G_OPTION_ARG_INT, &port, NULL, NULL},
+            {"address", 0, 0, G_OPTION_ARG_STRING, &address, NULL, NULL},
             {"user", 0, 0, G_OPTION_ARG_FILENAME, &user, NULL, NULL}, /* bytes */
             {"auth", 0, 0, G_OPTION_ARG_STRING, &how, NULL, NULL},
             {"cert", 0, 0, G_OPTION_ARG_STRING, &cert, NULL, NULL},
@@ -328,7 +330,7 @@ int main(int argc, char **argv)
     GstRTSPServer *server = gst_rtsp_server_new();
     char service[16];
     (void)snprintf(service, sizeof(service), "%d", port);
-    gst_rtsp_server_set_address(server, "127.0.0.1");
+    gst_rtsp_server_set_address(server, address ? address : "127.0.0.1");
     gst_rtsp_server_set_service(server, service);
     if (user || cert)
         add_auth(server, user, how, cert, key);
