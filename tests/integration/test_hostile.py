@@ -103,7 +103,7 @@ def test_streams_that_are_hurt(running, tmp_path, broker):
 
 
 def test_a_camera_that_closes_after_every_picture(running, tmp_path, broker):
-    """It is said once and told to the world once, not with each picture; and it comes back."""
+    """It is tried more and more seldom, and used when it behaves again."""
     subscriber = running(house.Subscriber(broker.port))
     fake = hostile.fake(running, "rtpcam.py", "one-frame", hostile.raw("a"))
     daemon = running(house.Daemon(tmp_path, {"door": fake.url, **hostile.fine_cameras(running)},
@@ -115,6 +115,15 @@ def test_a_camera_that_closes_after_every_picture(running, tmp_path, broker):
     assert daemon.count(r"warning camera: door: ") <= tries
     recovers(running, subscriber, daemon, fake, "closes after every picture", tries=tries,
              lines=lines, told=told)
+
+
+@pytest.mark.xfail(strict=True, reason=(
+    "one picture makes it online, which ends the limit of its complaints: three lines with each try"))
+def test_a_camera_that_closes_after_every_picture_is_complained_of_once(running, tmp_path):
+    fake = hostile.fake(running, "rtpcam.py", "one-frame", hostile.raw("a"))
+    daemon = running(house.Daemon(tmp_path, {"door": fake.url}))
+    fake.wait_line(r"^closed", n=4)
+    assert daemon.count(r"warning camera: door: ") == 1
 
 
 @pytest.mark.parametrize("mode", [
@@ -194,14 +203,16 @@ def test_names_that_hang(running, tmp_path, broker):
 
 # ---- brokers
 
-TIMES = 7 if os.environ.get("FACED_LONG") else 3
+LONG = bool(os.environ.get("FACED_LONG"))
+TIMES = 7 if LONG else 3
 
 BROKERS = {
     # Half of a PUBACK, and nothing more.
     "stalls in a packet": ([{"half_after": 6}, {}], r"is silent: it answers no ping"),
     "never acknowledges": ([{"withhold": "all"}, {}], r"has not acknowledged a message for 60 s"),
     "refuses": ([{"connack": 3}] * TIMES + [{}], r"says that its service is not available"),
-    "restarts each second": ([{"life_s": 1, "dark_s": 0.2}] * TIMES + [{}],
+    # After the fourth it is taken for one where another client has our id: two minutes of peace.
+    "restarts each second": ([{"life_s": 1, "dark_s": 0.2}] * (4 if LONG else 3) + [{}],
                              r"closed the connection|Connection refused"),
     "dies at each packet": ([{"cut_topic": ""}] * (TIMES + 1) + [{}], r"closed the connection"),
 }

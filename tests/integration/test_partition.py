@@ -193,9 +193,10 @@ def test_loss(running, tmp_path, net, percent):
                         during["cameras"][b]["reconnects_last_hour"]] for b in scene.bad})
 
 
-@pytest.mark.parametrize("delay_ms", [300, 2000] if LONG else [300])
+@pytest.mark.parametrize("delay_ms", [300, 800] if LONG else [300])
 def test_delay(running, tmp_path, net, delay_ms):
-    """So long each way, before the broker and the camera: later, and nothing else."""
+    """So long each way, before the broker and the camera: later, and nothing else. Opening a camera
+    is five round trips, for which it has 10 s."""
     scene = Scene(running, tmp_path, net, delay_ms)
     scene.wait_events()
     hostile.check_others(scene.daemon, tuple(hostile.FINE) + tuple(scene.bad))
@@ -212,9 +213,10 @@ def test_the_cameras_line_is_down(running, tmp_path, net, seconds):
     watch = hostile.Stopwatch()
     net.link("cameras", "down")
     daemon = scene.daemon
+    noticed = []
     for name in scene.bad:
         daemon.wait_line(rf"warning camera: {name}: .*; trying again in \d+ s")
-    noticed = watch.seconds()
+        noticed.append(watch.seconds())
     told = None
     if seconds > 60:
         for name in scene.bad:
