@@ -58,6 +58,20 @@ def test_export_is_a_cursor(month):
     assert "json or csv" in ask(month, "export", "--after", "0", "--format", "table", code=2)
 
 
+def test_an_export_does_not_pass_over_another_database(month):
+    """A cursor of the database that was there before hides nobody of this one."""
+    first = json.loads(ask(month, "export", "--after", "0", "--limit", "1"))
+    assert (first["seq"], len(first["epoch"])) == (1, 36)
+    told = ask(month, "export", "--after", str(month.people + 1), code=1)
+    assert f"last seq here is {month.people}" in told and first["epoch"] in told
+    assert ask(month, "export", "--after", str(month.people)) == ""
+    for epoch, begin in ((first["epoch"], month.people), ("0190-another", 1)):
+        for after in (month.people - 1, month.people + 1 if begin == 1 else month.people - 1):
+            lines = ask(month, "export", "--after", str(after), "--epoch", epoch).splitlines()
+            assert json.loads(lines[0])["seq"] == begin
+            assert json.loads(lines[-1])["seq"] == month.people
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"])
 @pytest.mark.parametrize("by", ["hour", "day", "weekday", "camera"])
 def test_the_audience_is_what_was_seen(month, by, zone):

@@ -2,15 +2,20 @@
 #include "app/ctl/question.h"
 #include "app/rows.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 struct arguments {
     struct question question;
     struct face_filter filter;
+    const char *epoch; /* the database to which after_seq belongs; NULL: not said */
 };
 
 static const struct argp_option options[] = {
         {"after", 'a', "SEQ", 0, "Those with a higher seq: the last one that you have, or 0", 0},
+        {"epoch", 'e', "EPOCH", 0, "Whose seq that is: another database is read from 0", 0},
         {"limit", 'n', "N", 0, "At most N", 0},
         {0},
 };
@@ -21,6 +26,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &a->question; break;
     case 'a': question_number(state, "after", arg, 0, &a->filter.after_seq); break;
+    case 'e': a->epoch = arg; break;
     case 'n': question_number(state, "limit", arg, 1, &a->filter.limit); break;
     case ARGP_KEY_ARG: argp_error(state, "'%s': no argument is expected", arg); break;
     case ARGP_KEY_END:
@@ -49,6 +55,29 @@ static int print_csv(const struct face_row *row, void *arg)
     return 0;
 }
 
+/*
+ * A cursor is epoch and seq. Where the database was begun anew (damage, a copy, another disk) the
+ * old seq means nothing: below it people would be passed over in silence, and above the last one
+ * given it would stay silent until as many had come. 0, or negative.
+ */
+static int take_cursor(struct reader *r, struct arguments *a, const char *epoch, struct err *e)
+{
+    int64_t last = 0;
+    if (a->epoch && strcmp(a->epoch, epoch) != 0) {
+        if (a->filter.after_seq > 0)
+            fprintf(stderr, "facectl export: the database is another one (%s): read from 0\n",
+                    epoch);
+        a->filter.after_seq = 0;
+    }
+    int result = reader_last_seq(r, &last, e);
+    if (result == 0 && a->filter.after_seq > last)
+        return err_set(e, -ERANGE,
+                "--after %" PRId64 ": the last seq here is %" PRId64
+                ", so yours is of another database: read this one (%s) from 0",
+                a->filter.after_seq, last, epoch);
+    return result;
+}
+
 int ctl_export(int argc, char **argv)
 {
     static const struct argp argp = {.options = options,
@@ -67,10 +96,12 @@ int ctl_export(int argc, char **argv)
         return code;
     reader_hold(r);
     reader_epoch(r, epoch);
+    int result = take_cursor(r, &a, epoch, &e);
     bool csv = a.question.format == FORMAT_CSV;
-    if (csv)
+    if (result == 0 && csv)
         row_csv_head(stdout, true);
-    int result = reader_faces(r, &a.filter, csv ? print_csv : print_json, epoch, &e);
+    if (result == 0)
+        result = reader_faces(r, &a.filter, csv ? print_csv : print_json, epoch, &e);
     reader_release(r);
     reader_close(r);
     return result < 0 ? ctl_fail(CTL_FAILED, "export", "%s", e.text) : CTL_OK;
