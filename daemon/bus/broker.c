@@ -37,6 +37,7 @@ struct broker {
     bool older;                            /* this time, or for good, by MQTT 3.1.1 */
     int connack;                           /* the broker's answer; -1: none yet */
     int goodbye;                           /* the reason of its DISCONNECT; 0: none */
+    int subscribing;                       /* subscriptions without an answer; -1: none made */
     bool deaf;                             /* it does not let us subscribe */
     int64_t until;                         /* while connecting: when we give up */
     char address[ADDRESSES][ADDRESS_TEXT]; /* the host's, in the resolver's order */
@@ -83,6 +84,7 @@ static void on_subscribe(struct mosquitto *mosq, void *arg, int mid, int n, cons
     (void)mid;
     struct broker *b = arg;
     b->deaf |= n < 1 || granted[0] > 2;
+    b->subscribing -= b->subscribing > 0;
 }
 
 static void on_message(struct mosquitto *mosq, void *arg, const struct mosquitto_message *m)
@@ -133,7 +135,7 @@ static int begin_anew(struct broker *b, struct err *e)
     mosquitto_subscribe_callback_set(b->mosq, on_subscribe);
     mosquitto_message_callback_set(b->mosq, on_message);
     b->reached = b->deaf = false;
-    b->connack = -1;
+    b->connack = b->subscribing = -1;
     b->goodbye = b->n_acked = 0;
     int rc = mosquitto_int_option(b->mosq, MOSQ_OPT_PROTOCOL_VERSION,
             broker_is_version_5(b) ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
@@ -158,8 +160,15 @@ void broker_close(struct broker *b)
     b->tls = NULL;
 }
 
-static int closed(const char *url, bool was_up, bool tls, struct err *e)
+static int closed(const struct broker *b, bool was_up, struct err *e)
 {
+    const char *url = b->setup.at->url_shown;
+    bool tls = b->setup.at->tls;
+    if (!was_up && b->connack == 0)
+        return err_set(e, -ECONNRESET,
+                "the broker %s closed the connection when we subscribed to '%s'; do its rules "
+                "allow that, and are all nodes of its cluster there?",
+                url, b->setup.filters[0]);
     return err_set(e, -ECONNRESET, "the broker %s closed the connection%s", url,
             was_up ? ""
             : tls  ? " without an answer; does it speak MQTT over TLS on this port?"
@@ -185,13 +194,13 @@ static int down(struct broker *b, int rc, int number, struct err *e)
     case MOSQ_ERR_KEEPALIVE:
         return err_set(e, -ETIMEDOUT, "the broker %s is silent: it answers no ping", url);
     case MOSQ_ERR_CONN_LOST:
-    case MOSQ_ERR_NO_CONN: return closed(url, was_up, b->setup.at->tls, e);
+    case MOSQ_ERR_NO_CONN: return closed(b, was_up, e);
     case MOSQ_ERR_TLS:
         return err_set(
                 e, -EPROTO, "what answers at %s speaks no TLS; is this the port for it?", url);
     case MOSQ_ERR_ERRNO:
-        if (was_up && (number == EPIPE || number == ECONNRESET))
-            return closed(url, was_up, b->setup.at->tls, e);
+        if (b->connack == 0 && (number == EPIPE || number == ECONNRESET))
+            return closed(b, was_up, e);
         return err_set(e, number > 0 ? -number : -EIO, "the connection to the broker %s %s: %s%s",
                 url, was_up ? "broke" : "fails", err_name(number),
                 number == ECONNREFUSED ? "; is it running, and is the port right?" : "");
@@ -289,12 +298,23 @@ static int connect_error(struct broker *b)
     return error;
 }
 
+/*
+ * It is up once it has answered our subscriptions as well. A broker may hang up on one - by its
+ * rules, or because the cluster's node that keeps our session is dead - and what had been sent
+ * behind it would be taken for what displeased it.
+ */
 static int welcome(struct broker *b)
 {
-    b->state = BROKER_UP;
     int rc = MOSQ_ERR_SUCCESS;
-    for (int i = 0; i < 2 && b->setup.filters[i] && rc == MOSQ_ERR_SUCCESS; i++)
-        rc = mosquitto_subscribe(b->mosq, NULL, b->setup.filters[i], 1);
+    if (b->subscribing < 0) {
+        b->subscribing = 0;
+        for (int i = 0; i < 2 && b->setup.filters[i] && rc == MOSQ_ERR_SUCCESS; i++) {
+            rc = mosquitto_subscribe(b->mosq, NULL, b->setup.filters[i], 1);
+            b->subscribing++;
+        }
+    }
+    if (rc == MOSQ_ERR_SUCCESS && b->subscribing == 0)
+        b->state = BROKER_UP;
     return rc;
 }
 

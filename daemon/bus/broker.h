@@ -27,7 +27,7 @@ struct broker;
 
 enum broker_state {
     BROKER_DOWN,
-    BROKER_CONNECTING, /* TCP or the answer to CONNECT is awaited */
+    BROKER_CONNECTING, /* TCP, or the answer to CONNECT or SUBSCRIBE is awaited */
     BROKER_UP,
 };
 

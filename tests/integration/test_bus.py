@@ -412,6 +412,22 @@ def test_a_message_at_which_3_1_1_cuts(fake, drive):
     assert len(cuts) in (3, 4, 5), "an acknowledgement that came before a cut is progress"
 
 
+def test_a_broker_that_hangs_up_on_subscribing(fake, drive):
+    """As a cluster does while the node that keeps our session is dead. No message displeased it:
+    none is set aside, and all come once it lets us in."""
+    f = fake(*[{"suback": None}] * 4, {})
+    d = drive(f.port, BUS_VERSION="3.1.1")
+    d.do("state door/count 1")
+    d.do("send 3")
+    d.wait_line(r"warning bus: the broker \S+ closed the connection when we subscribed to "
+                r"'faced/test/\+/enabled/set'")
+    d.wait_acked(3)
+    f.wait_packet(got="PUBLISH", topic="faced/test/door/count")
+    d.finish()
+    assert "does not take" not in d.text and "set aside" not in d.text
+    assert {p["c"] for p in f.packets(got="PUBLISH")} == {5}, "nothing goes out before that"
+
+
 def test_a_message_too_large_for_the_broker(running, tmp_path, drive):
     """By MQTT 5 the broker says how much it takes, and the rest is not even sent."""
     broker = running(house.Broker(str(tmp_path), more=["max_packet_size 400"]))

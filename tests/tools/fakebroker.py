@@ -9,7 +9,7 @@ for all that follow. Keys, all optional:
     v5         speaks MQTT 5 (without properties); else 3.1.1, and hangs up on 5
     puback     {topic's end: reason code} for MQTT 5
     connack    the code in the CONNACK (0); null: CONNECT is never answered
-    suback     the code in the SUBACK (0)
+    suback     the code in the SUBACK (0); null: it hangs up on SUBSCRIBE
     withhold   numbers of PUBLISH packets of this connection, from 1, that get no PUBACK; or "all"
     mute_after after so many PUBLISH packets nothing is answered any more, not even a ping
     cut_after  after so many PUBLISH packets (and their PUBACKs) the connection is cut
@@ -169,6 +169,8 @@ class Connection:
             filters.append([f.string(), f.number(1)])
         say(c=self.number, got="SUBSCRIBE", mid=mid, filters=filters)
         code = self.how.get("suback", 0)
+        if code is None:
+            raise Gone("cut")
         self.send(SUBACK, struct.pack(">H", mid) + self.none + bytes([code] * len(filters)))
         for topic, payload, retained in self.how.get("say", []):
             self.send(PUBLISH, text(topic) + payload.encode(), int(bool(retained)), topic=topic)
