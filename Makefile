@@ -246,9 +246,17 @@ check-system: deb tools clips
 	@sh tests/tools/deps.sh demo check system
 	@$(CHECK) --system
 
+# Three hosts and three brokers of each kind, in network namespaces, and a central PostgreSQL: needs
+# root. FLEET_LONG=1: minutes without a network for each host; FLEET_RATE=1: also what a broker
+# carries; ONLY= as for check. Results are lines in $(OUT)/fleet.txt.
+check-fleet:
+	@sh tests/tools/deps.sh build models demo check fleet
+	@$(MAKE) --no-print-directory all tools clips
+	@$(CHECK) --fleet $(if $(ONLY),--pytest=-k --pytest='$(ONLY)')
+
 clean: ; rm -rf $(OUT)
 
-.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench bench-tracking soak demo golden golden-check install install-models uninstall deb check-system torture clean
+.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench bench-tracking soak demo golden golden-check install install-models uninstall deb check-system torture check-fleet clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d) \

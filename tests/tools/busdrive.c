@@ -6,7 +6,8 @@
  *
  *     busdrive PORT [USERNAME PASSWORD]
  *
- * In the environment: BUS_HOST, BUS_KEEPALIVE, BUS_ACK_MS.
+ * In the environment: BUS_HOST, BUS_KEEPALIVE, BUS_ACK_MS; BUS_NODE instead of "test"; BUS_PAD: by
+ * how many bytes each message is longer.
  *
  * Commands come in lines: "send N [PER_SECOND]" (messages with rising numbers, each to the topic
  * door/NUMBER), "state TOPIC PAYLOAD", "clear TOPIC", "news TOPIC PAYLOAD", "stats", "stop".
@@ -29,7 +30,6 @@
 #include <unistd.h>
 
 #define CAPACITY 256
-#define NODE     "test"
 
 struct drive {
     struct queue *messages, *acks, *commands;
@@ -39,6 +39,7 @@ struct drive {
     int64_t step_us;    /* between two of them */
     int64_t next_us;    /* when the next is due */
     uint64_t delivered; /* acknowledged */
+    int pad;            /* bytes that make a message as long as faced's */
     int wake;
 };
 
@@ -49,14 +50,14 @@ static void ring(void *arg)
     (void)!write(d->wake, &one, sizeof(one));
 }
 
-static struct message *make(uint64_t number)
+static struct message *make(const struct drive *d, uint64_t number)
 {
     char *topic = mem_format("door/%" PRIu64, number);
     char *json =
             mem_format("{\"v\":1,\"type\":\"end\",\"epoch\":\"e\",\"msg\":0,\"camera\":\"door\","
                        "\"number\":%" PRIu64 ",\"published\":null,\"replayed\":false,"
-                       "\"face\":{\"box\":[0.41,0.22,0.06,0.11],\"score\":0.93}}",
-                    number);
+                       "\"pad\":\"%0*d\",\"face\":{\"box\":[0.41,0.22,0.06,0.11],\"score\":0.93}}",
+                    number, d->pad, 0);
     struct message *m = message_new((int64_t)number, number, topic, json);
     m->decided_us = mono_wall_us();
     m->decided_boot_us = mono_boot_us();
@@ -73,7 +74,7 @@ static int feed(struct drive *d)
         if (wait_us > 0)
             return (int)(wait_us / 1000) + 1;
         d->next_us += d->step_us;
-        queue_put(d->messages, make(++d->last));
+        queue_put(d->messages, make(d, ++d->last));
     }
     return -1;
 }
@@ -195,6 +196,8 @@ int main(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     log_open(LEVEL_INFO);
 
+    const char *node = getenv("BUS_NODE") ? getenv("BUS_NODE") : "test";
+    char *client_id = mem_format("faced-%s", node);
     const char *host = getenv("BUS_HOST") ? getenv("BUS_HOST") : "127.0.0.1";
     bool tls = getenv("BUS_CA") || getenv("BUS_TLS");
     char *url = mem_format("mqtt%s://%s:%s", tls ? "s" : "", host, argv[1]);
@@ -208,7 +211,7 @@ int main(int argc, char **argv)
             .cert_file = getenv("BUS_CERT"),
             .key_file = getenv("BUS_KEY"),
             .prefix = (char *)"faced",
-            .client_id = (char *)"faced-" NODE,
+            .client_id = client_id,
             .username = argc == 4 ? argv[2] : NULL,
             .password = argc == 4 ? argv[3] : NULL};
     if (conf.password)
@@ -216,13 +219,14 @@ int main(int argc, char **argv)
     struct bus_options options = {
             .keepalive_s = number_from("BUS_KEEPALIVE"), .ack_ms = number_from("BUS_ACK_MS")};
     struct beat beat = {0};
-    struct drive d = {.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    struct drive d = {
+            .pad = number_from("BUS_PAD"), .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     d.messages = queue_new(CAPACITY, message_free, NULL, NULL);
     d.acks = queue_new(CAPACITY + 20, message_free, NULL, NULL);
     d.commands = queue_new(64, free, command_squeeze, NULL);
     queue_on_put(d.acks, ring, &d);
     queue_on_put(d.commands, ring, &d);
-    d.bus = bus_new(&conf, NODE, d.messages, d.acks, d.commands, &beat, &options);
+    d.bus = bus_new(&conf, node, d.messages, d.acks, d.commands, &beat, &options);
     queue_on_put(d.messages, bus_ring, d.bus);
 
     struct err e = {0};
@@ -243,5 +247,6 @@ int main(int argc, char **argv)
     close(d.wake);
     redact_clear();
     free(url);
+    free(client_id);
     return r < 0;
 }

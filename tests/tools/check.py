@@ -4,6 +4,7 @@
     check.py --unit PROGRAM...              the unit tests alone (make quick)
     check.py --unit PROGRAM... --scenarios  and tests/integration with pytest (make check)
     check.py --system                       tests/system, the package on a real systemd
+    check.py --fleet                        tests/fleet, several hosts and brokers in namespaces
 
 Where the models could not be fetched FACED_NO_MODELS holds the reason: what needs them is skipped
 and the closing lines say so. With CI set a skipped test is a failed one.
@@ -91,6 +92,7 @@ def main():
     p.add_argument("--unit", nargs="*", default=[])
     p.add_argument("--scenarios", action="store_true")
     p.add_argument("--system", action="store_true")
+    p.add_argument("--fleet", action="store_true")
     p.add_argument("--pytest", action="append", default=[], help="one more argument for pytest")
     a = p.parse_args()
 
@@ -101,6 +103,8 @@ def main():
         run_scenarios(tally, a.pytest)
     if a.system:
         tally_pytest(tally, "system", a.pytest)
+    if a.fleet:
+        tally_pytest(tally, "fleet", a.pytest)
     for reason, n in sorted(tally.reasons.items()):
         print(f"skipped {n}: {reason}")
     for reason in tally.known:

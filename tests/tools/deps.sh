@@ -18,6 +18,8 @@ deb="debhelper dpkg-dev fakeroot lintian"
 system="debootstrap systemd-container"
 # What faced is compared with; the package would run it as a service as well.
 bench="motion"
+# Brokers and a database that the tests start themselves.
+fleet="iproute2 procps mosquitto mosquitto-clients rabbitmq-server nats-server postgresql-15"
 
 wanted=
 for group; do
@@ -29,7 +31,8 @@ for group; do
     deb) wanted="$wanted $deb" ;;
     system) wanted="$wanted $system" ;;
     bench) wanted="$wanted $bench" ;;
-    *) echo "deps.sh: no group '$group': build, models, demo, check, deb, system, bench" >&2; exit 2 ;;
+    fleet) wanted="$wanted $fleet" ;;
+    *) echo "deps.sh: no group '$group': build, models, demo, check, deb, system, bench, fleet" >&2; exit 2 ;;
     esac
 done
 
@@ -61,3 +64,6 @@ if ! { $sudo apt-get update && $sudo apt-get install -y --no-install-recommends 
 fi
 rm -f "$log"
 case $missing in *" motion"*) $sudo systemctl disable --now motion >/dev/null 2>&1 || true ;; esac
+for service in rabbitmq-server nats-server postgresql; do
+    case $missing in *" $service"*) $sudo systemctl disable --now $service >/dev/null 2>&1 || true ;; esac
+done
