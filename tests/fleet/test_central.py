@@ -1,0 +1,184 @@
+"""A central PostgreSQL, the real server, is fed by the script that docs/fleet.md names."""
+import glob
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+import house
+from fleet import wait
+
+sys.path.insert(0, house.tools(""))
+import fill_db  # noqa: E402
+
+EXAMPLES = os.path.join(house.TOP, "systemd/examples")
+SERVER = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))
+JSON_LOAD = """
+CREATE TABLE other (LIKE faces INCLUDING ALL);
+CREATE TEMP TABLE line (j json);
+\\copy line FROM '%s' WITH (FORMAT csv, QUOTE e'\\x01', DELIMITER e'\\x02')
+INSERT INTO other SELECT (json_populate_record(NULL::other, j)).* FROM line;
+"""
+
+
+class Central(house.Process):
+    """A PostgreSQL server behind a socket in a directory of its own; root runs it as postgres."""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="central")
+        user, tools = [], os.path.dirname(SERVER[-1])
+        if os.geteuid() == 0:
+            shutil.chown(self.directory, "postgres")
+            user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        data = os.path.join(self.directory, "data")
+        subprocess.run(user + [os.path.join(tools, "initdb"), "-D", data, "-A", "trust", "-U",
+                               "faced", "--no-sync"], check=True, capture_output=True, cwd="/")
+        super().__init__(user + [SERVER[-1], "-D", data, "-k", self.directory, "-h", ""], cwd="/")
+        self.wait_line("ready to accept connections")
+        self.env = {**os.environ, "PGHOST": self.directory, "PGUSER": "faced",
+                    "PGDATABASE": "postgres"}
+        with open(os.path.join(EXAMPLES, "central.sql"), encoding="utf-8") as f:
+            self.sql(f.read())
+
+    def sql(self, text):
+        r = subprocess.run(["psql", "-XAtq", "-F", " ", "-v", "ON_ERROR_STOP=1"], input=text,
+                           env=self.env, capture_output=True, text=True, timeout=60)
+        assert r.returncode == 0, r.stderr
+        return r.stdout.strip()
+
+    def load(self, host, database, how=(), fails=False):
+        """How many were loaded; how: words before facectl."""
+        r = subprocess.run(["sh", os.path.join(EXAMPLES, "faced-load"), host, *how, "sh", "-c",
+                            'exec "$0" "$@" --db ' + database, house.tool("facectl")],
+                           env=self.env, capture_output=True, text=True, timeout=60)
+        assert (r.returncode != 0) == fails, r.stdout + r.stderr
+        return r.stderr if fails else int(r.stdout)
+
+    def sum(self, table="faces"):
+        return self.sql(f"SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM {table} t")
+
+    def ids(self, where="true"):
+        return set(self.sql(f"SELECT id FROM faces WHERE {where}").split())
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.directory)
+
+
+@pytest.fixture
+def central():
+    if not SERVER:
+        pytest.skip("no PostgreSQL server is installed")
+    made = Central()
+    yield made
+    made.close()
+
+
+def host(tmp_path, node, seed):
+    """The database of a host that has seen people for four weeks; faced made it and is not there."""
+    os.makedirs(tmp_path / node)
+    d = house.Daemon(tmp_path / node, {"hall": house.clip("black.mkv")}, node=node).wait_ready()
+    assert d.stop() == 0
+    d.people = fill_db.fill(d.database, ["door", "hall"], seed)
+    change(d, "UPDATE record SET node = ?", node)
+    return d
+
+
+def change(d, sql, *args):
+    db = sqlite3.connect(d.database)
+    db.execute(sql, args)
+    db.commit()
+    db.close()
+
+
+def test_two_hosts_and_repeated_loads(tmp_path, central):
+    a, b = host(tmp_path, "lobby", 7), host(tmp_path, "yard", 8)
+    assert central.load("lobby", a.database) == a.people
+    assert central.load("yard", b.database) == b.people
+    assert central.sql("SELECT node, count(*) FROM faces GROUP BY 1 ORDER BY 1") == \
+        f"lobby {a.people}\nyard {b.people}"
+    assert [central.load("lobby", a.database), central.load("yard", b.database)] == [0, 0]
+    all_ = central.sum()
+    central.sql("DELETE FROM cursors WHERE host = 'lobby'")
+    assert central.load("lobby", a.database) == a.people
+    assert central.sum() == all_, "a repeated load changes nothing"
+    assert central.sql("SELECT host, seq FROM cursors ORDER BY 1") == \
+        f"lobby {a.people}\nyard {b.people}"
+    # The values are those of the host, to the last digit.
+    row = json.loads(a.ctl("export", "--after", "41", "--limit", "1").stdout)
+    told = json.loads(central.sql(f"SELECT row_to_json(f) FROM faces f WHERE id = '{row['id']}'"))
+    assert {k: told[k] for k in told if not k.endswith("_time")} == \
+        {k: row[k] for k in row if not k.endswith("_time")}
+
+
+def test_json_lines_load_the_same(tmp_path, central):
+    a = host(tmp_path, "lobby", 7)
+    central.load("lobby", a.database)
+    lines = tmp_path / "lines"
+    lines.write_text(a.ctl("export", "--after", "0").stdout)
+    central.sql(JSON_LOAD % lines)
+    assert central.sum("other") == central.sum()
+
+
+def test_a_load_that_breaks_leaves_nothing(tmp_path, central):
+    """Its output is cut in the middle of a line, or facectl fails."""
+    a = host(tmp_path, "lobby", 7)
+    assert central.load("lobby", a.database, ["sh", "-c", '"$@" | head -c 5000', "cut"], fails=True)
+    assert central.load("lobby", a.database + ".not-there", fails=True)
+    assert central.sql("SELECT (SELECT count(*) FROM faces), (SELECT count(*) FROM cursors)") == "0 0"
+    assert central.load("lobby", a.database) == a.people
+
+
+def test_another_database_is_read_from_its_beginning(tmp_path, central):
+    """The host's disk was replaced; and a copy of a database brings nobody twice."""
+    a, b = host(tmp_path, "lobby", 7), host(tmp_path, "lobby-new", 8)
+    central.load("lobby", a.database)
+    assert central.load("lobby", b.database) == b.people
+    assert len(central.ids()) == a.people + b.people
+    copy = tmp_path / "copy.db"
+    a.ctl("backup", str(copy))
+    a.database = str(copy)
+    change(a, "UPDATE meta SET epoch = '01900000-0000-7000-8000-000000000000'")
+    assert central.load("lobby", a.database) == a.people
+    assert len(central.ids()) == a.people + b.people
+
+
+def test_who_is_erased_is_erased_in_both(tmp_path, central):
+    a = host(tmp_path, "lobby", 7)
+    central.load("lobby", a.database)
+    rows = a.rows("SELECT * FROM faces WHERE camera = 'door' ORDER BY start_us")
+    since = rows[len(rows) // 2]["start_time"]
+    a.ctl("erase", "--yes", "--camera", "door", "--since", since)
+    central.sql(f"DELETE FROM faces WHERE node = 'lobby' AND camera = 'door' AND start_time >= '{since}'")
+    left = {r["id"] for r in a.rows()}
+    assert len(left) < a.people and central.ids() == left
+    central.sql("DELETE FROM cursors")
+    central.load("lobby", a.database)
+    assert central.ids() == left
+
+
+@pytest.mark.models
+def test_people_leave_while_it_is_loaded(tmp_path, central):
+    """Load after load while people come and go: in the end everybody is there, once."""
+    d = house.Daemon(tmp_path, {"room": {"url": house.media_of("classroom"), "pace": "max",
+                                         "loop": True}}, node="lobby").wait_ready()
+    try:
+        loads = []
+
+        def enough():
+            loads.append(central.load("lobby", d.database))
+            return sum(loads) >= 60 and sum(n > 0 for n in loads) >= 5
+
+        wait(enough, "five loads that brought somebody", house.PATIENCE)
+    finally:
+        assert d.stop() == 0
+    central.load("lobby", d.database)
+    ended = {r["id"] for r in d.rows("SELECT * FROM faces WHERE end_us IS NOT NULL")}
+    assert central.ids() == ended
+    assert central.load("lobby", d.database) == 0
+    assert int(central.sql("SELECT max(seq) FROM faces")) == len(ended)
