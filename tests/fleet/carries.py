@@ -10,6 +10,7 @@
     session         a session begun at A gets at B what was published while it was away
     will            A publishes the will of a client that vanishes, and B's subscribers hear it
 """
+import itertools
 import json
 import queue
 import sys
@@ -17,7 +18,13 @@ import threading
 
 import paho.mqtt.client as mqtt
 
-PATIENCE = 8
+PATIENCE, LET_IN = 8, 30
+number = itertools.count()
+
+
+def fresh(name):
+    """A client id that was never at another node: a cluster takes its time to let such a one go."""
+    return f"{name}-{next(number)}"
 
 
 class Client:
@@ -37,7 +44,7 @@ class Client:
         self.c.loop_start()
 
     def ready(self):
-        assert self.up.wait(PATIENCE), "not let in"
+        assert self.up.wait(LET_IN), "not let in"
         return self
 
     def subscribe(self, topic, qos=1):
@@ -75,9 +82,9 @@ def speaks_5(host):
 
 
 def retained(here, there, topic):
-    one = Client(here, "keeper").ready()
+    one = Client(here, fresh("keeper")).ready()
     one.publish(topic, "kept", retain=True)
-    two = Client(there, "late").ready()
+    two = Client(there, fresh("late")).ready()
     two.subscribe(topic)
     found = two.hears("kept")
     one.leave()
@@ -86,9 +93,9 @@ def retained(here, there, topic):
 
 
 def crosses(a, b, topic):
-    two = Client(b, "two").ready()
+    two = Client(b, fresh("two")).ready()
     two.subscribe(topic)
-    one = Client(a, "one").ready()
+    one = Client(a, fresh("one")).ready()
     one.publish(topic, "over")
     found = two.hears("over")
     one.leave()
