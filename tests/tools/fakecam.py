@@ -127,9 +127,6 @@ class Client:
         """False: this connection has ended."""
         if self.mode in REDIRECTS:
             self.answer(headers, "302 Found", extra=("Location: " + REDIRECTS[self.mode],))
-        if self.mode in ("redirect", "redirect-http"):
-            to = "file:///etc/passwd" if self.mode == "redirect" else "http://127.0.0.1:9/x"
-            self.answer(headers, "302 Found", extra=("Location: " + to,))
         elif self.mode == "trickle":
             self.trickle()
         elif self.mode == "garbage":
@@ -174,10 +171,8 @@ class Client:
 STOP = threading.Event()
 REDIRECTS = {"redirect": "file:///etc/passwd", "redirect-http": "http://127.0.0.1:9/x",
              "redirect-to": None}
-MODES = [*REDIRECTS, *("mute mute-play drip garbage huge unauthorized audio hangup cut mime "
-                       "playlist").split()]
-MODES = ("trickle gigabyte mute mute-play drip redirect redirect-http garbage huge unauthorized audio "
-         "hangup cut mime playlist").split()
+MODES = [*REDIRECTS, *("trickle gigabyte mute mute-play drip garbage huge unauthorized audio "
+                       "hangup cut mime playlist").split()]
 
 
 def main():
