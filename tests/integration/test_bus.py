@@ -266,6 +266,7 @@ def test_connect_packet(fake, drive):
                    "will": {"topic": "faced/test/status", "payload": "offline", "qos": 1,
                             "retain": True}}
     assert f.wait_packet(c=1, got="SUBSCRIBE")["filters"] == [["faced/test/+/enabled/set", 1]]
+    d.connected()
     d.finish()
     last = f.wait_packet(got="DISCONNECT") and f.packets(got="PUBLISH")[-1]
     assert (last["topic"], last["payload"], last["retain"]) == ("faced/test/status", "offline", True)
