@@ -20,6 +20,7 @@
 #define IN_FLIGHT    20
 #define ADDRESSES    4
 #define ADDRESS_TEXT 64
+#define HOUR         (3600 * MONO_SECOND)
 #define TOPIC        "bus"
 
 struct ack {
@@ -39,6 +40,7 @@ struct broker {
     int goodbye;                           /* the reason of its DISCONNECT; 0: none */
     int subscribing;                       /* subscriptions without an answer; -1: none made */
     bool deaf;                             /* it does not let us subscribe */
+    int64_t denied_us, again_us;           /* how long, and until when, we leave it at that */
     int64_t until;                         /* while connecting: when we give up */
     char address[ADDRESSES][ADDRESS_TEXT]; /* the host's, in the resolver's order */
     int addresses, tried;
@@ -136,6 +138,8 @@ static int begin_anew(struct broker *b, struct err *e)
     mosquitto_message_callback_set(b->mosq, on_message);
     b->reached = b->deaf = false;
     b->connack = b->subscribing = -1;
+    b->denied_us = 0;
+    b->again_us = INT64_MAX;
     b->goodbye = b->n_acked = 0;
     int rc = mosquitto_int_option(b->mosq, MOSQ_OPT_PROTOCOL_VERSION,
             broker_is_version_5(b) ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
@@ -284,7 +288,7 @@ short broker_wants(const struct broker *b)
 
 int64_t broker_due_us(const struct broker *b)
 {
-    return b->state == BROKER_CONNECTING ? b->until : INT64_MAX;
+    return b->state == BROKER_CONNECTING ? b->until : b->again_us;
 }
 
 /* The library would read or write on a socket whose connect failed and name the wrong error. */
@@ -298,6 +302,17 @@ static int connect_error(struct broker *b)
     return error;
 }
 
+static int subscribe(struct broker *b)
+{
+    int rc = MOSQ_ERR_SUCCESS;
+    b->subscribing = 0;
+    for (int i = 0; i < 2 && b->setup.filters[i] && rc == MOSQ_ERR_SUCCESS; i++) {
+        rc = mosquitto_subscribe(b->mosq, NULL, b->setup.filters[i], 1);
+        b->subscribing++;
+    }
+    return rc;
+}
+
 /*
  * It is up once it has answered our subscriptions as well. A broker may hang up on one - by its
  * rules, or because the cluster's node that keeps our session is dead - and what had been sent
@@ -305,17 +320,37 @@ static int connect_error(struct broker *b)
  */
 static int welcome(struct broker *b)
 {
-    int rc = MOSQ_ERR_SUCCESS;
-    if (b->subscribing < 0) {
-        b->subscribing = 0;
-        for (int i = 0; i < 2 && b->setup.filters[i] && rc == MOSQ_ERR_SUCCESS; i++) {
-            rc = mosquitto_subscribe(b->mosq, NULL, b->setup.filters[i], 1);
-            b->subscribing++;
-        }
-    }
+    int rc = b->subscribing < 0 ? subscribe(b) : MOSQ_ERR_SUCCESS;
     if (rc == MOSQ_ERR_SUCCESS && b->subscribing == 0)
         b->state = BROKER_UP;
     return rc;
+}
+
+/*
+ * A broker denies a subscription for good, by its rules, or for now, as a cluster does that is
+ * choosing a leader. So it is asked again, after longer and longer pauses. A library's code.
+ */
+static int persist(struct broker *b, int64_t now_us)
+{
+    const char *const *filters = b->setup.filters;
+    if (b->subscribing == 0 && b->deaf) {
+        if (!b->denied_us)
+            log_warn(TOPIC,
+                    "the broker does not let us subscribe to %s%s%s: no camera can be switched "
+                    "over MQTT until its rules allow it",
+                    filters[0], filters[1] ? " or " : "", filters[1] ? filters[1] : "");
+        b->deaf = false;
+        b->denied_us = b->denied_us ? b->denied_us * 2 : b->setup.keepalive_s * MONO_SECOND;
+        b->denied_us = b->denied_us < HOUR ? b->denied_us : HOUR;
+        b->again_us = now_us + b->denied_us;
+    } else if (b->subscribing == 0 && b->denied_us && b->again_us == INT64_MAX) {
+        b->denied_us = 0;
+        log_info(TOPIC, "the broker lets us subscribe now");
+    }
+    if (now_us < b->again_us)
+        return MOSQ_ERR_SUCCESS;
+    b->again_us = INT64_MAX;
+    return subscribe(b);
 }
 
 /* Reads, writes, looks after pings. A library's code. */
@@ -407,15 +442,8 @@ int broker_service(struct broker *b, short revents, int64_t now_us, struct err *
         return end(b, rc, number, e);
     if (b->state == BROKER_CONNECTING && now_us >= b->until)
         return out_of_patience(b, now_us, e);
-    if (b->deaf) {
-        b->deaf = false;
-        log_warn(TOPIC,
-                "the broker does not let us subscribe to %s%s%s: no camera can be switched over "
-                "MQTT until its rules allow it",
-                b->setup.filters[0], b->setup.filters[1] ? " or " : "",
-                b->setup.filters[1] ? b->setup.filters[1] : "");
-    }
-    return 0;
+    rc = b->state == BROKER_UP ? persist(b, now_us) : MOSQ_ERR_SUCCESS;
+    return rc == MOSQ_ERR_SUCCESS ? 0 : down(b, rc, errno, e);
 }
 
 int broker_publish(struct broker *b, const char *topic, const char *payload, bool retained,

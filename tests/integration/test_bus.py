@@ -429,6 +429,19 @@ def test_a_broker_that_hangs_up_on_subscribing(fake, drive):
     assert {p["c"] for p in f.packets(got="PUBLISH")} == {5}, "nothing goes out before that"
 
 
+def test_a_subscription_denied_for_now_is_asked_for_again(fake, drive):
+    """As by a cluster that is choosing a leader; what is denied for good is said once."""
+    f = fake({"suback": [0x80, 0x80, 0]})
+    d = drive(f.port, BUS_VERSION="3.1.1", BUS_KEEPALIVE="5")
+    d.wait_line(r"warning bus: the broker does not let us subscribe to faced/test/\+/enabled/set")
+    d.do("send 3")
+    d.wait_acked(3)
+    d.wait_line("info bus: the broker lets us subscribe now")
+    d.finish()
+    assert len(f.packets(got="SUBSCRIBE")) == 3 and len(f.packets(got="CONNECT")) == 1
+    assert d.count("does not let us subscribe") == 1
+
+
 def test_a_message_too_large_for_the_broker(running, tmp_path, drive):
     """By MQTT 5 the broker says how much it takes, and the rest is not even sent."""
     broker = running(house.Broker(str(tmp_path), more=["max_packet_size 400"]))

@@ -9,7 +9,8 @@ for all that follow. Keys, all optional:
     v5         speaks MQTT 5 (without properties); else 3.1.1, and hangs up on 5
     puback     {topic's end: reason code} for MQTT 5
     connack    the code in the CONNACK (0); null: CONNECT is never answered
-    suback     the code in the SUBACK (0); null: it hangs up on SUBSCRIBE
+    suback     the code in the SUBACK (0); null: it hangs up on SUBSCRIBE; a list: one
+               for each SUBSCRIBE, the last for all that follow
     withhold   numbers of PUBLISH packets of this connection, from 1, that get no PUBACK; or "all"
     mute_after after so many PUBLISH packets nothing is answered any more, not even a ping
     cut_after  after so many PUBLISH packets (and their PUBACKs) the connection is cut
@@ -87,7 +88,7 @@ class Fields:
 class Connection:
     def __init__(self, sock, number, how):
         self.sock, self.number, self.how = sock, number, how
-        self.publishes = 0
+        self.publishes = self.subscribes = 0
         self.mute = False
         self.none = b"\0" if how.get("v5") else b""  # no properties
 
@@ -169,6 +170,9 @@ class Connection:
             filters.append([f.string(), f.number(1)])
         say(c=self.number, got="SUBSCRIBE", mid=mid, filters=filters)
         code = self.how.get("suback", 0)
+        if isinstance(code, list):
+            code = code[min(self.subscribes, len(code) - 1)]
+        self.subscribes += 1
         if code is None:
             raise Gone("cut")
         self.send(SUBACK, struct.pack(">H", mid) + self.none + bytes([code] * len(filters)))
