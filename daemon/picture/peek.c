@@ -122,7 +122,7 @@ static void read_jpeg(struct bytes b, struct peek *p)
             p->height = number(b, 5, 2, true);
             p->width = number(b, 7, 2, true);
         }
-        if (marker == 0xe1 && length > 8 && b.size >= length && starts(from(b, 4), "Exif", 4))
+        if (marker == 0xe1 && length > 8 && length <= b.size - 2 && starts(from(b, 4), "Exif", 4))
             read_exif((struct bytes){b.at + 4, length - 2}, p);
         if (marker == 0xda) { /* in what follows 0xff 0xd9 cannot be anything but the end */
             p->whole = memmem(b.at, b.size, "\xff\xd9", 2) != NULL;
@@ -172,8 +172,8 @@ static void read_webp(struct bytes b, struct peek *p)
 
 static void read_bmp(struct bytes b, struct peek *p)
 {
-    int64_t height = (int32_t)number(b, 22, 4, false);
-    p->width = (int32_t)number(b, 18, 4, false);
+    int64_t width = (int32_t)number(b, 18, 4, false), height = (int32_t)number(b, 22, 4, false);
+    p->width = width > 0 ? width : 0;
     p->height = height < 0 ? -height : height;
     uint64_t bits = number(b, 28, 2, false), packed = number(b, 30, 4, false), pixels;
     uint64_t row = p->width > 0 ? ((uint64_t)p->width * bits + 31) / 32 * 4 : 0;

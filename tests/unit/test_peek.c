@@ -69,6 +69,10 @@ static const struct sample {
                       "\xff"
                       "\xff\0\0\0\0"),
                 {PICTURE_BMP, INT32_MAX, INT32_MAX, 1, false, false}},
+        {"bmp, less than nothing wide",
+                BYTES("BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\xd4\xfe\xff\xff\xc8\0\0\0\x01\0\x18"
+                      "\0\0\0\0\0"),
+                {PICTURE_BMP, 0, 200, 1, true, false}},
         {"webp, lossless", BYTES("RIFF\x11\0\0\0WEBPVP8L\x05\0\0\0\x2f\x2b\xc1\x31\0"),
                 {PICTURE_WEBP, 300, 200, 1, true, false}},
         {"webp, cut", BYTES("RIFF\x91\0\0\0WEBPVP8 \x90\0\0\0\0\0\0\x9d\x01\x2a\x2c\x01\xc8\0"),
@@ -111,6 +115,21 @@ static void what_the_headers_say(void **state)
     }
 }
 
+/* An upload that ends within its Exif is not turned by what lies behind it in memory. */
+static void what_lies_behind_the_end_does_not_count(void **state)
+{
+    (void)state;
+    static const uint8_t data[] = "\xff\xd8\xff\xe1\0\x1e"
+                                  "Exif\0\0II*\0\x08\0\0\0\x01\0"
+                                  "\x12\x01\x03\0\x01\0\0\0\x06\0\0\0";
+    size_t size = sizeof(data) - 1;
+    struct peek p;
+    peek_at(data, size - 2, &p);
+    assert_int_equal(p.orientation, 1);
+    peek_at(data, size - 1, &p);
+    assert_int_equal(p.orientation, 1);
+}
+
 /* In memory of exactly that size, so that a sanitizer sees a byte too far. */
 static void peek_copy(const uint8_t *data, size_t size)
 {
@@ -120,7 +139,7 @@ static void peek_copy(const uint8_t *data, size_t size)
     peek_at(copy + 1, size, &p);
     assert_in_range(p.kind, PICTURE_OTHER, PICTURE_HEIC);
     assert_in_range(p.orientation, 1, 8);
-    assert_true(p.width >= 0 || p.kind == PICTURE_BMP);
+    assert_true(p.width >= 0 && p.height >= 0);
     free(copy);
 }
 
@@ -153,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(what_the_headers_say),
+            cmocka_unit_test(what_lies_behind_the_end_does_not_count),
             cmocka_unit_test(every_beginning_is_survived),
             cmocka_unit_test(every_damage_is_survived),
     };
