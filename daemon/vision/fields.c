@@ -45,9 +45,10 @@ void fields_only(struct fields *r, json_t *o, const char *where, const char *key
     json_object_foreach(o, key, v)
     {
         size_t n = strlen(key);
-        const char *at = keys;
-        while ((at = strstr(at, key))) {
-            if ((at == keys || at[-1] == ' ') && (at[n] == ' ' || !at[n]) && n)
+        /* no key is empty, and none is two of them with the blank between */
+        const char *at = n && !strchr(key, ' ') ? keys : NULL;
+        while (at && (at = strstr(at, key))) {
+            if ((at == keys || at[-1] == ' ') && (at[n] == ' ' || !at[n]))
                 break;
             at++;
         }

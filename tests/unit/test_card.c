@@ -191,6 +191,8 @@ static void faults_are_named(void **state)
     } cases[] = {
             {detector, "{\"colour\": 1}", "'colour'", "not a key"},
             {detector, "{\"crop\": {}}", "'crop'", "not a key"},
+            {detector, "{\"\": 1}", "''", "not a key"},
+            {detector, "{\"files\": [{\"role name\": 1}]}", "'role name'", "not a key"},
             {detector, "{\"licence\": \"(none)\"}", "'licence'", "missing"},
             {detector, "{\"licence\": 5}", "'licence'", "text"},
             {detector, "{\"kind\": \"camera\"}", "'kind'", "\"detector\""},
