@@ -22,6 +22,8 @@ SAN.release :=
 SAN.debug   := -O0 -g3
 SAN.asan    := -O1 -g3 -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 SAN.tsan    := -O1 -g3 -fsanitize=thread -fno-omit-frame-pointer
+SAN.corpus  := -O1 -g -fsanitize=address,undefined,float-cast-overflow -fno-omit-frame-pointer -fno-sanitize-recover=all
+SAN.fuzz    := $(SAN.corpus) -fsanitize=fuzzer-no-link
 FORTIFY.release := -D_FORTIFY_SOURCE=2
 EXTRA    := $(SAN.$(MODE)) $(FORTIFY.$(MODE))
 # Warnings stop us, not a user with a newer compiler.
@@ -128,6 +130,7 @@ style:  ; @sh tests/tools/check-style.sh
 check:
 	@sh tests/tools/deps.sh build models demo check
 	@$(MAKE) --no-print-directory layers style all tests tools golden-check man WERROR=-Werror
+	@$(MAKE) --no-print-directory MODE=corpus fuzz-targets WERROR=-Werror
 	@$(MAKE) --no-print-directory scenarios
 
 scenarios:
@@ -138,7 +141,7 @@ scenarios:
 	69) FACED_NO_MODELS=$$(tail -n 1 $(OUT)/models.err); export FACED_NO_MODELS;; \
 	*) exit 1;; \
 	esac; \
-	$(CHECK) --unit $(TESTS) --scenarios $(if $(ONLY),--pytest=-k --pytest='$(ONLY)')
+	$(CHECK) --unit $(TESTS) $(if $(filter release,$(MODE)),--corpora $(OUT)/corpus $(FUZZ)) --scenarios $(if $(ONLY),--pytest=-k --pytest='$(ONLY)')
 
 # The same suite under the sanitizers; the threaded modules under ThreadSanitizer.
 asan:
@@ -191,6 +194,32 @@ torture:
 	@sh tests/tools/deps.sh build models demo check
 	@$(MAKE) --no-print-directory all tools clips
 	@BUILD=$(OUT) FACED_MODE=$(MODE) FACED_MODELS=$(MODELS) $(PYTHON) tests/torture $(if $(SHORT),--short) $(TORTURE)
+# ------------------------------------------------------------- hostile input ---
+# tests/fuzz/fuzz_NAME.c names what it needs as unit tests do. `make fuzz` runs each for T seconds by
+# clang's libFuzzer, or TARGET= alone; `make fuzz-check` gives the corpora to what the usual compiler
+# makes of them; `make fuzz-keep` takes over the least of what was found that covers as much.
+T    ?= 60
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_RUN = $(if $(filter command,$(firstword $(origin TARGET))),$(TARGET),$(FUZZ))
+
+define FUZZ_RULE
+$(B)/fuzz_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(call needs,tests/fuzz/fuzz_$(1).c) $(if $(filter fuzz,$(MODE)),,$(B)/tests/fuzz/replay.o)
+	$$(Q)mkdir -p $$(@D); echo "  LD    $$@"; $$(CXX) $$(EXTRA) $$(LDHARDEN) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach t,$(FUZZ),$(eval $(call FUZZ_RULE,$(t))))
+fuzz-targets: $(FUZZ_RUN:%=$(B)/fuzz_%)
+
+fuzz:
+	@sh tests/tools/deps.sh build check fuzz
+	@$(MAKE) --no-print-directory MODE=fuzz CC=clang CXX=clang++ fuzz-targets
+	@$(PYTHON) tests/fuzz/seeds.py $(OUT)/fuzz/work
+	@$(PYTHON) tests/fuzz/fuzz.py run --seconds $(T) $(OUT)/fuzz $(FUZZ_RUN)
+
+fuzz-check:
+	@$(MAKE) --no-print-directory MODE=corpus fuzz-targets
+	@$(PYTHON) tests/fuzz/fuzz.py check $(OUT)/corpus $(FUZZ_RUN)
+
+fuzz-keep: ; @$(PYTHON) tests/fuzz/fuzz.py keep $(OUT)/fuzz $(FUZZ_RUN)
 
 demo: deps
 	@$(MAKE) --no-print-directory all tools clips
@@ -256,8 +285,8 @@ check-fleet:
 
 clean: ; rm -rf $(OUT)
 
-.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench bench-tracking soak demo golden golden-check install install-models uninstall deb check-system torture check-fleet clean
+.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench bench-tracking soak demo golden golden-check install install-models uninstall deb check-system torture check-fleet fuzz fuzz-targets fuzz-check fuzz-keep clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d) \
-    $(patsubst tests/fakes/%.c,$(B)/tests/fakes/%.d,$(wildcard tests/fakes/*.c))
+    $(patsubst tests/fakes/%.c,$(B)/tests/fakes/%.d,$(wildcard tests/fakes/*.c)) $(FUZZ:%=$(B)/tests/fuzz/fuzz_%.d) $(B)/tests/fuzz/replay.d

@@ -3,6 +3,7 @@
 
     check.py --unit PROGRAM...              the unit tests alone (make quick)
     check.py --unit PROGRAM... --scenarios  and tests/integration with pytest (make check)
+    check.py ... --corpora BINARIES TARGET...  and the corpora of tests/fuzz
     check.py --system                       tests/system, the package on a real systemd
     check.py --fleet                        tests/fleet, several hosts and brokers in namespaces
 
@@ -57,6 +58,15 @@ def run_unit(programs, tally):
     print(f"unit tests: {len(programs)} programs, {tally.passed} passed, {tally.failed} failed")
 
 
+def run_corpora(arguments, tally):
+    r = subprocess.run(["/usr/bin/python3", os.path.join(TOP, "tests", "fuzz", "fuzz.py"), "check"]
+                       + arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    print(r.stdout, end="")
+    counts = re.search(r"(\d+) passed, (\d+) failed, 0 skipped$", r.stdout)
+    tally.passed += int(counts.group(1)) if counts else 0
+    tally.failed += int(counts.group(2)) if counts else 1
+
+
 def run_scenarios(tally, extra):
     """Most scenarios wait for a camera's time to pass, so three run at once. Those that need the
     whole machine are marked `alone` and come after them."""
@@ -90,6 +100,7 @@ def tally_pytest(tally, folder, arguments):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--unit", nargs="*", default=[])
+    p.add_argument("--corpora", nargs="+", default=[], metavar="BINARIES TARGET")
     p.add_argument("--scenarios", action="store_true")
     p.add_argument("--system", action="store_true")
     p.add_argument("--fleet", action="store_true")
@@ -99,6 +110,8 @@ def main():
     tally, begin = Tally(), time.monotonic()
     if a.unit:
         run_unit(a.unit, tally)
+    if a.corpora:
+        run_corpora(a.corpora, tally)
     if a.scenarios:
         run_scenarios(tally, a.pytest)
     if a.system:

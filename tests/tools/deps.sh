@@ -16,6 +16,8 @@ command -v npm >/dev/null || check="$check nodejs npm"
 
 deb="debhelper dpkg-dev fakeroot lintian"
 system="debootstrap systemd-container"
+# clang brings libFuzzer; the corpora are replayed without it.
+fuzz="clang libclang-rt-14-dev llvm-14"
 # What faced is compared with; the package would run it as a service as well.
 bench="motion"
 # Brokers and a database that the tests start themselves.
@@ -33,6 +35,8 @@ for group; do
     bench) wanted="$wanted $bench" ;;
     fleet) wanted="$wanted $fleet" ;;
     *) echo "deps.sh: no group '$group': build, models, demo, check, deb, system, bench, fleet" >&2; exit 2 ;;
+    fuzz) wanted="$wanted $fuzz" ;;
+    *) echo "deps.sh: no group '$group': build, models, demo, check, deb, system, bench, fuzz" >&2; exit 2 ;;
     esac
 done
 
