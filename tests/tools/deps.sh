@@ -34,9 +34,8 @@ for group; do
     system) wanted="$wanted $system" ;;
     bench) wanted="$wanted $bench" ;;
     fleet) wanted="$wanted $fleet" ;;
-    *) echo "deps.sh: no group '$group': build, models, demo, check, deb, system, bench, fleet" >&2; exit 2 ;;
     fuzz) wanted="$wanted $fuzz" ;;
-    *) echo "deps.sh: no group '$group': build, models, demo, check, deb, system, bench, fuzz" >&2; exit 2 ;;
+    *) echo "deps.sh: no group '$group': build, models, demo, check, deb, system, bench, fleet, fuzz" >&2; exit 2 ;;
     esac
 done
 
