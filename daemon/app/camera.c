@@ -61,6 +61,8 @@ struct camera {
     bool again;       /* the file begins anew: it was never away */
     int64_t noted_us; /* when the database last heard of it */
     int64_t lost_us;  /* since when it is not online; 0: never was */
+    bool away;        /* the log says so */
+    bool flaps;       /* it comes and goes: the log has said enough */
 };
 
 struct camera *camera_new(
@@ -134,10 +136,11 @@ static void on_online(void *arg, const char *format, bool unverified)
 {
     struct camera *c = arg;
     bool known = standing_online(&c->standing, format);
-    if (log_over(&c->complained) && c->lost_us)
+    if (c->away)
         log_info(
                 "camera", "back after %lld s", (long long)((mono_us() - c->lost_us) / MONO_SECOND));
-    if (!known)
+    c->away = false;
+    if (!known && !c->flaps)
         log_info("camera", "streaming %s%s", format,
                 unverified ? ", encrypted, but nobody checks whose certificate it is" : "");
     announce(c, CAMERA_ONLINE, "");
@@ -223,8 +226,10 @@ static void complain(struct camera *c, enum source_fault fault, const struct err
     if (fault != c->last_fault)
         c->complained = (struct log_limit){0};
     c->last_fault = fault;
-    if (log_due(&c->complained, mono_us()))
+    c->flaps = !log_due(&c->complained, mono_us());
+    if (!c->flaps)
         log_warn("camera", "%s; trying again in %d s", e->text, (wait_ms + 500) / 1000);
+    c->away |= !c->flaps;
 }
 
 static void failed(struct camera *c, enum source_fault fault, const struct err *e, bool steady)
@@ -242,8 +247,10 @@ static void failed(struct camera *c, enum source_fault fault, const struct err *
         rest(c, -1);
         return;
     }
-    if (steady)
+    if (steady) {
         backoff_reset(&c->backoff);
+        c->complained = (struct log_limit){0};
+    }
     int wait_ms = backoff_next(&c->backoff);
     complain(c, fault, e, wait_ms);
     rest(c, wait_ms);

@@ -2,11 +2,15 @@
 
 #include "app/doze.h"
 #include "base/beat.h"
+#include "base/mono.h"
 #include "flow/settings.h"
 #include "source/decoder.h"
 #include "source/source.h"
 
+#include <errno.h>
 #include <stdio.h>
+
+#define BLIND_US (30 * MONO_SECOND) /* longer than any camera's time between key frames */
 
 struct session {
     const struct session_order *order;
@@ -82,6 +86,19 @@ static bool pull_all(struct session *s)
     return !is_enough(s);
 }
 
+/* Packets come, and never one that a picture can begin with? */
+static bool is_blind(const struct session *s, struct err *e)
+{
+    if (s->online || !source_stream(s->source)->live ||
+            mono_us() - source_stream(s->source)->mono_us < BLIND_US)
+        return false;
+    err_set(e, -ENODATA,
+            "%.160s: no whole picture has come for %d s; let the camera send a key frame each "
+            "second or two",
+            s->order->conf->url_shown, (int)(BLIND_US / MONO_SECOND));
+    return true;
+}
+
 static enum source_fault stream(struct session *s, struct err *e)
 {
     struct packet packet;
@@ -93,6 +110,8 @@ static enum source_fault stream(struct session *s, struct err *e)
             return fault;
         if (!pull_all(s))
             return SOURCE_OK;
+        if (is_blind(s, e))
+            return SOURCE_TIMEOUT;
     }
     if (fault == SOURCE_EOF && doze_push(s->doze, NULL, NULL) == SOURCE_OK && !pull_all(s))
         return SOURCE_OK;

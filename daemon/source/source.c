@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* What a stranger announces is not allocated at once. The largest picture allowed is below. */
-#define MAX_ALLOC    (512 << 20)
+#define MAX_ALLOC    (160 << 20)
 
 #define EAGAIN_MS    10  /* a webcam that has no picture yet */
 #define PACE_STEP_MS 500 /* the heartbeat moves while a paced file waits */
@@ -324,6 +324,9 @@ static int read_packet(struct source *s)
     while (!guard_check(&s->guard)) {
         av_packet_unref(s->packet);
         int r = av_read_frame(s->format, s->packet);
+        /* An interrupted libav gives out what is left in its parser, which nobody sent. */
+        if (s->guard.ended != GUARD_RUNNING)
+            return AVERROR_EXIT;
         if (r >= 0 && s->packet->stream_index == s->index && s->packet->size > 0)
             return 0;
         if (r == AVERROR(EAGAIN))

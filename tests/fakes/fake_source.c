@@ -1,6 +1,7 @@
 #include "fake_source.h"
 
 #include "base/mem.h"
+#include "base/mono.h"
 #include "base/thread.h"
 #include "fake_frame.h"
 #include "fake_mono.h"
@@ -117,7 +118,8 @@ struct source *source_open(const struct conf_camera *cam, const struct source_li
         return NULL;
     }
     struct source *s = mem_new(1, sizeof(*s));
-    s->stream = (struct stream){.live = fake_source.live, .fps = fake_source.fps};
+    s->stream =
+            (struct stream){.live = fake_source.live, .fps = fake_source.fps, .mono_us = mono_us()};
     s->stop = stop;
     current = s;
     atomic_fetch_add(&open_ones, 1);

@@ -699,6 +699,30 @@ static void stalls(void **state)
     }
 }
 
+/* Packets come and never a whole picture: such a camera is in trouble, and does not connect. */
+static void who_sends_no_picture_is_away(void **state)
+{
+    (void)state;
+    static const struct fake_step script[] = {
+            {FAKE_OPENS, 0, NULL, 0},
+            {FAKE_DAMAGED, 0, NULL, 0},
+            {FAKE_DAMAGED, 0, NULL, 29 * MONO_SECOND},
+            {FAKE_DAMAGED, 0, NULL, 2 * MONO_SECOND},
+            {FAKE_OVER, 0, NULL, 0},
+    };
+    struct rig r;
+    configure(&r, script);
+    begin(&r, -1);
+    assert_true(fake_stop_pause() > 0);
+    struct camera_status s = status_of(&r);
+    assert_int_equal(s.state, CAMERA_OFFLINE);
+    assert_non_null(strstr(s.trouble, "no whole picture has come for 30 s"));
+    stop(&r);
+    assert_note(&r, CAMERA_CONNECTING);
+    assert_note(&r, CAMERA_OFFLINE);
+    end(&r);
+}
+
 static void damaged_pictures_of_all_sessions(void **state)
 {
     (void)state;
@@ -892,6 +916,7 @@ int main(void)
             cmocka_unit_test(who_wants_it_once_does_not_wait),
             cmocka_unit_test(a_disabled_one_has_finished),
             cmocka_unit_test(stalls),
+            cmocka_unit_test(who_sends_no_picture_is_away),
             cmocka_unit_test(damaged_pictures_of_all_sessions),
             cmocka_unit_test(sampled_evenly_and_noted_now_and_then),
             cmocka_unit_test(a_stop_is_heard_everywhere),
