@@ -143,8 +143,10 @@ def test_forty_processes_leave_nothing_behind(running, tmp_path):
                      int(status_of(daemon.p.pid)["VmRSS"].split()[0])))
         heard.client.publish("faced/test/a/enabled/set", "ON", qos=1)
     heard.close()
-    assert held[-1][0] <= held[4][0], held
-    assert held[-1][1] < held[4][1] + 8192, held  # kB: forty shelves would be a hundred megabytes
+    # Something may just be on its way out when it is looked at: the most of ten each.
+    most = [[max(h[k] for h in held[i:i + 10]) for k in (0, 1)] for i in (5, 30)]
+    assert most[1][0] <= most[0][0], held
+    assert most[1][1] < most[0][1] + 8192, held  # kB: forty shelves would be a hundred megabytes
 
 
 def test_it_ends_with_its_daemon(two):

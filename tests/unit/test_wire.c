@@ -101,6 +101,21 @@ static void nobody_and_nothing_are_told_apart(void **state)
     assert_int_equal(wire_send(ends[1], &m, -1, true), -EPIPE);
 }
 
+/* Nor does it matter whether he had read everything when he left. */
+static void last_words_are_heard(void **state)
+{
+    (void)state;
+    struct wire_message signs = {.kind = WIRE_SIGNS}, end = honest(WIRE_END), m;
+    int fd;
+    assert_int_equal(wire_send(ends[1], &signs, -1, false), 0);
+    assert_int_equal(wire_send(ends[0], &end, -1, false), 0);
+    close(ends[0]);
+    ends[0] = -1;
+    assert_int_equal(wire_receive(ends[1], false, &m, &fd), 0);
+    assert_int_equal(m.kind, WIRE_END);
+    assert_int_equal(wire_receive(ends[1], false, &m, &fd), -EPIPE);
+}
+
 /* Who does not read cannot hold up who does not want to wait. */
 static void a_full_socket_is_said(void **state)
 {
@@ -223,6 +238,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(each_kind_arrives_as_it_was_sent, begin, end),
             cmocka_unit_test_setup_teardown(a_descriptor_goes_along, begin, end),
             cmocka_unit_test_setup_teardown(nobody_and_nothing_are_told_apart, begin, end),
+            cmocka_unit_test_setup_teardown(last_words_are_heard, begin, end),
             cmocka_unit_test_setup_teardown(a_full_socket_is_said, begin, end),
             cmocka_unit_test_setup_teardown(what_no_honest_one_says_is_refused, begin, end),
             cmocka_unit_test(a_grid_beyond_its_bounds_is_refused),

@@ -204,9 +204,11 @@ int wire_receive(int socket, bool wait, struct wire_message *ret, int *ret_fd)
             .msg_controllen = sizeof(control.bytes)};
     ssize_t n;
     *ret_fd = -1;
+    /* Who leaves with something unread resets the connection, and that is told once, before what
+     * he said last. */
     do {
         n = recvmsg(socket, &h, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-    } while (n < 0 && errno == EINTR);
+    } while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0)
         return errno == EAGAIN ? -EAGAIN : -EPIPE;
     *ret_fd = descriptor(&h);
