@@ -18,6 +18,11 @@ void choice_init(struct choice *c, const struct conf_camera *conf, const struct 
     scene_init(&c->scene);
 }
 
+bool choice_is_needed(const struct choice *c)
+{
+    return atomic_load(&c->face->needed);
+}
+
 bool choice_asks(struct choice *c, int64_t time_us)
 {
     bool due = sampler_take(&c->sampler, time_us);
@@ -61,7 +66,7 @@ static bool is_affordable(struct choice *c, bool still)
 {
     if (still)
         return true;
-    c->owed += strain_share(ease_share(c->ease), atomic_load(&c->face->needed));
+    c->owed += strain_share(ease_share(c->ease), choice_is_needed(c));
     bool pays = c->owed >= 1;
     c->owed -= pays;
     return pays;

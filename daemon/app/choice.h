@@ -44,6 +44,9 @@ struct choice_mark {
 void choice_init(struct choice *c, const struct conf_camera *conf, const struct slot_face *face,
         const struct ease *ease);
 
+/* Does somebody need every picture just now? */
+bool choice_is_needed(const struct choice *c);
+
 /* Does the rate ask for what comes at this time? */
 bool choice_asks(struct choice *c, int64_t time_us);
 

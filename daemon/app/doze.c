@@ -1,6 +1,7 @@
 #include "app/doze.h"
 
 #include "app/choice.h"
+#include "app/lean.h"
 #include "app/overload.h"
 #include "app/replay.h"
 #include "app/sparing.h"
@@ -8,7 +9,6 @@
 #include "base/mono.h"
 #include "flow/frame.h"
 #include "flow/slot.h"
-#include "sample/lag.h"
 #include "sample/vigil.h"
 #include "source/decoder.h"
 
@@ -18,23 +18,17 @@
 
 struct doze {
     /* set at birth */
-    const struct conf_camera *conf;
-    const struct slot_face *face;
     struct decoder *decoder;
-    const struct ease *ease;
-    bool gated;  /* it may sleep */
-    bool hasty;  /* its pictures cannot wait */
-    bool prompt; /* one that is old has waited unread */
+    bool gated; /* it may sleep */
     /* owned by the camera's thread */
     struct choice choice;
     struct scene rough; /* what is new by what is peeked at */
     struct vigil vigil;
     struct doze_counts counts;
-    struct lag lag;
     int64_t now_us; /* of the latest packet */
-    bool lean;      /* key frames only */
     struct sparing sparing;
     struct replay replay;
+    struct lean lean;
     struct frame *ready;     /* a checked key frame */
     bool refresh;            /* what was pulled last is for one that waits */
     enum source_fault fault; /* of a kept packet; told with the next push */
@@ -45,19 +39,15 @@ struct doze *doze_new(const struct conf_camera *conf, const struct stream *strea
         struct decoder *decoder, const struct slot_face *face, const struct ease *ease)
 {
     struct doze *d = mem_new(1, sizeof(*d));
-    d->conf = conf;
-    d->face = face;
+    bool hasty = stream->live || conf->pace != PACE_MAX; /* its pictures cannot wait */
     d->decoder = decoder;
-    d->hasty = stream->live || conf->pace != PACE_MAX;
-    d->gated = conf->decode == DECODE_AUTO && d->hasty;
-    d->ease = d->hasty ? ease : NULL;
-    d->prompt = stream->prompt;
-    choice_init(&d->choice, conf, face, d->ease);
+    d->gated = conf->decode == DECODE_AUTO && hasty;
+    choice_init(&d->choice, conf, face, hasty ? ease : NULL);
     scene_init(&d->rough);
     vigil_init(&d->vigil);
-    lag_init(&d->lag);
     sparing_init(&d->sparing, decoder, conf->fps);
     replay_init(&d->replay, &d->choice, &d->sparing);
+    lean_init(&d->lean, &d->choice, &d->replay, &d->sparing, &d->vigil, stream->prompt);
     return d;
 }
 
@@ -75,7 +65,7 @@ void doze_free(struct doze *d)
 static struct scene_change look(struct doze *d, struct frame *f)
 {
     struct luma luma;
-    bool lonely = d->gated && !atomic_load(&d->face->needed);
+    bool lonely = d->gated && !choice_is_needed(&d->choice);
     struct scene_change change = choice_look(&d->choice, f, lonely, &luma);
     if (luma.width > 0)
         quiet_picture(&d->vigil.quiet, luma.width, luma.height);
@@ -98,9 +88,16 @@ static struct frame *consider(struct doze *d, struct frame *f)
     struct scene_change change = look(d, f);
     choice_took(&d->choice, time_us, change.still);
     vigil_picture(&d->vigil, &change, time_us);
-    int64_t unread_us = d->lag.late_us;
+    int64_t unread_us = d->lean.lag.late_us;
     return choice_give(
             &d->choice, f, &change, d->now_us - time_us + unread_us, unread_us, &d->refresh);
+}
+
+/* A key frame that was decoded alone is given out, whatever the rate asks for. */
+static void make_ready(struct doze *d, struct frame *f)
+{
+    d->ready = f;
+    choice_took(&d->choice, frame_time_us(f), d->choice.still);
 }
 
 /* ------------------------------------------------------------- asleep --- */
@@ -138,8 +135,7 @@ static enum source_fault check(struct doze *d, const struct packet *p, struct er
         if (!replay_holds(&d->replay))
             scene_follow(&d->rough, &d->choice.scene); /* it has just fallen asleep */
         replay_settle(&d->replay);
-        d->ready = f;
-        choice_took(&d->choice, frame_time_us(f), d->choice.still);
+        make_ready(d, f);
         if (hold(d, p, true))
             decoder_restart(d->decoder, false);
         return SOURCE_OK;
@@ -170,7 +166,7 @@ static void peek(struct doze *d, const struct packet *p)
 
 static enum source_fault push_gated(struct doze *d, const struct packet *p, struct err *e)
 {
-    bool needed = atomic_load(&d->face->needed);
+    bool needed = choice_is_needed(&d->choice);
     struct vigil_packet packet = {
             p->time_us, p->size, p->key, needed, replay_room(&d->replay, p->size)};
     d->vigil.peeks = decoder_can_peek(d->decoder); /* software may have taken over */
@@ -199,7 +195,7 @@ static enum source_fault push_gated(struct doze *d, const struct packet *p, stru
 
 static enum source_fault push_end(struct doze *d)
 {
-    if (d->vigil.asleep || d->lean)
+    if (d->vigil.asleep || d->lean.on)
         return SOURCE_OK;
     if (!replay_active(&d->replay))
         return decoder_push(d->decoder, NULL, NULL);
@@ -207,94 +203,15 @@ static enum source_fault push_end(struct doze *d)
     return SOURCE_OK;
 }
 
-/* ------------------------------------------------------------- too much to do --- */
-
-static void leave_to_others(struct doze *d, const struct packet *p)
-{
-    struct vigil_packet packet = {.time_us = p->time_us, .size = p->size, .key = p->key};
-    vigil_pass(&d->vigil, &packet);
-}
-
-static enum lag_order heed_lag(struct doze *d, const struct packet *p)
-{
-    if (!d->prompt)
-        return LAG_DECODE;
-    enum lag_order order = lag_packet(&d->lag, p->stamp_us, p->time_us, p->key);
-    d->counts.behind += order == LAG_SKIP || d->lag.late_us > LAG_OLD_US;
-    return order;
-}
-
-static void skip(struct doze *d, const struct packet *p)
-{
-    uint64_t due = d->choice.due;
-    replay_give_up(&d->replay);
-    d->lean = false;
-    replay_pass_by(&d->replay, p);
-    leave_to_others(d, p);
-    d->choice.dropped += d->choice.due - due;
-}
-
-/* Is this packet's fate that of key frames only? Both ways lead over a key frame, but where
- * somebody is needed: then what was kept since the last one is decoded. */
-static bool heed_order(struct doze *d, const struct packet *p)
-{
-    bool wanted = ease_keys(d->ease) && !atomic_load(&d->face->needed);
-    if (!d->lean) {
-        if (!wanted || !p->key || replay_active(&d->replay) || d->vigil.asleep)
-            return false; /* asleep it does less still */
-        replay_give_up(&d->replay);
-        d->lean = true;
-        return true;
-    }
-    if (wanted || !p->key)
-        return true;
-    d->lean = false;
-    replay_give_up(&d->replay);
-    sparing_restart(&d->sparing, false);
-    return false;
-}
-
-/* The key frame is given out, whatever the rate asks for. */
-static enum source_fault show_key(struct doze *d, const struct packet *p, struct err *e)
-{
-    struct frame *f;
-    enum source_fault fault = sparing_alone(&d->sparing, p, &f, e);
-    if (fault != SOURCE_OK)
-        return fault;
-    uint64_t due = d->choice.due - d->replay.then.due;
-    d->choice.dropped += due ? due - 1 : 0;
-    replay_give_up(&d->replay);
-    if (f) {
-        (void)look(d, f);
-        choice_took(&d->choice, frame_time_us(f), d->choice.still);
-    }
-    d->ready = f;
-    decoder_restart(d->decoder, false);
-    if (!replay_keep(&d->replay, p))
-        replay_count(&d->replay, p); /* it was shown, and what follows on it is passed by */
-    return SOURCE_OK;
-}
-
 static enum source_fault push_lean(struct doze *d, const struct packet *p, struct err *e)
 {
-    leave_to_others(d, p);
-    if (p->key)
-        return show_key(d, p, e);
-    /* Without its key frame it is worth nothing, and without room or memory neither is that. */
-    bool follows = replay_holds(&d->replay);
-    if (follows && atomic_load(&d->face->needed)) {
-        replay_last(&d->replay, p);
-        d->lean = false;
-        vigil_rouse(&d->vigil, p->time_us);
-        wake(d, 0, false);
-        return SOURCE_OK;
+    struct frame *f;
+    enum source_fault fault = lean_push(&d->lean, p, &f, e);
+    if (f) {
+        (void)look(d, f);
+        make_ready(d, f);
     }
-    if (follows && replay_keep(&d->replay, p))
-        return SOURCE_OK;
-    if (follows)
-        replay_give_up(&d->replay);
-    replay_pass_by(&d->replay, p);
-    return SOURCE_OK;
+    return fault;
 }
 
 enum source_fault doze_push(struct doze *d, const struct packet *packet, struct err *e)
@@ -303,7 +220,7 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
         *e = d->trouble;
         return d->fault;
     }
-    if (d->conf->decode == DECODE_KEYFRAMES) {
+    if (d->choice.conf->decode == DECODE_KEYFRAMES) {
         if (!packet)
             return SOURCE_OK;
         d->counts.frames += !packet->key;
@@ -320,15 +237,11 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
     if (!packet)
         return push_end(d);
     d->now_us = packet->time_us;
-    enum lag_order order = heed_lag(d, packet);
-    if (order == LAG_SKIP) {
-        skip(d, packet);
-        return SOURCE_OK;
+    switch (lean_packet(&d->lean, packet)) {
+    case LEAN_SKIP: return SOURCE_OK;
+    case LEAN_KEYS: return push_lean(d, packet, e);
+    case LEAN_DECODE: break;
     }
-    if (order == LAG_RESUME)
-        sparing_restart(&d->sparing, false);
-    if (heed_order(d, packet))
-        return push_lean(d, packet, e);
     bool through = !d->gated && !replay_active(&d->replay);
     return through ? decoder_push(d->decoder, packet, e) : push_gated(d, packet, e);
 }
@@ -339,8 +252,8 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
  */
 static bool must_wait(const struct doze *d)
 {
-    return replay_is_patient(&d->replay, d->now_us) && !ease_active(d->ease) &&
-           atomic_load(&d->face->full);
+    return replay_is_patient(&d->replay, d->now_us) && !ease_active(d->choice.ease) &&
+           atomic_load(&d->choice.face->full);
 }
 
 /* Gives the decoder the next of the packets that were kept; false: no more for now. */
@@ -367,7 +280,7 @@ struct frame *doze_pull(struct doze *d, bool *ret_refresh)
     *ret_refresh = d->refresh = false;
     struct frame *f = d->ready;
     d->ready = NULL;
-    if (f || d->conf->decode == DECODE_KEYFRAMES)
+    if (f || d->choice.conf->decode == DECODE_KEYFRAMES)
         return f;
     int64_t time_us;
     do {
@@ -392,7 +305,8 @@ struct doze_counts doze_counts(const struct doze *d)
     counts.due = d->choice.due;
     counts.dropped = d->choice.dropped;
     counts.asleep = d->vigil.asleep;
-    counts.lean = d->lean;
+    counts.behind = d->lean.behind;
+    counts.lean = d->lean.on;
     counts.late = replay_active(&d->replay);
     counts.ending = d->replay.ending;
     return counts;

@@ -1,4 +1,4 @@
-/* needs: app/camera app/standing app/session app/doze app/choice app/replay app/sparing app/overload sample/lag sample/strain sample/sampler sample/scene sample/vigil sample/quiet source/backlog source/origin flow/slot flow/queue flow/event flow/face flow/age base/backoff base/err base/log base/mem base/redact base/thread base/url base/when fake:mono fake:stop fake:source fake:frame fake:bus */
+/* needs: app/camera app/standing app/session app/doze app/lean app/choice app/replay app/sparing app/overload sample/lag sample/strain sample/sampler sample/scene sample/vigil sample/quiet source/backlog source/origin flow/slot flow/queue flow/event flow/face flow/age base/backoff base/err base/log base/mem base/redact base/thread base/url base/when fake:mono fake:stop fake:source fake:frame fake:bus */
 #include "app/camera.h"
 
 #include "../fakes/fake_bus.h"

@@ -1,4 +1,4 @@
-/* needs: app/doze app/choice app/replay app/sparing app/overload sample/lag sample/strain sample/sampler sample/scene sample/vigil sample/quiet source/backlog flow/slot base/err base/log base/mem base/mono base/redact base/thread base/url fake:frame */
+/* needs: app/doze app/lean app/choice app/replay app/sparing app/overload sample/lag sample/strain sample/sampler sample/scene sample/vigil sample/quiet source/backlog flow/slot base/err base/log base/mem base/mono base/redact base/thread base/url fake:frame */
 #include "app/doze.h"
 
 #include "../fakes/fake_frame.h"
