@@ -24,6 +24,16 @@ static void leave_to_others(struct lean *l, const struct packet *p)
     vigil_pass(l->vigil, &packet);
 }
 
+/* What followed on the latest key frame will not be decoded: all that was due since is lost for
+ * want of time, but that one where it was given out. */
+static void give_up(struct lean *l)
+{
+    uint64_t due = l->choice->due - l->replay->then.due;
+    l->choice->dropped += due > l->shown ? due - l->shown : 0;
+    l->shown = 0;
+    replay_give_up(l->replay);
+}
+
 /* ------------------------------------------------------------- what is to be done --- */
 
 static enum lag_order heed_lag(struct lean *l, const struct packet *p)
@@ -37,9 +47,11 @@ static enum lag_order heed_lag(struct lean *l, const struct packet *p)
 
 static void skip(struct lean *l, const struct packet *p)
 {
+    if (l->on)
+        give_up(l);
+    l->on = false;
     uint64_t due = l->choice->due;
     replay_give_up(l->replay);
-    l->on = false;
     replay_pass_by(l->replay, p);
     leave_to_others(l, p);
     l->choice->dropped += l->choice->due - due;
@@ -60,7 +72,7 @@ static bool heed_order(struct lean *l, const struct packet *p)
     if (wanted || !p->key)
         return true;
     l->on = false;
-    replay_give_up(l->replay);
+    give_up(l);
     sparing_restart(l->sparing, false);
     return false;
 }
@@ -85,9 +97,8 @@ static enum source_fault show_key(
     enum source_fault fault = sparing_alone(l->sparing, p, ret, e);
     if (fault != SOURCE_OK)
         return fault;
-    uint64_t due = l->choice->due - l->replay->then.due;
-    l->choice->dropped += due ? due - 1 : 0;
-    replay_give_up(l->replay);
+    give_up(l);
+    l->shown = *ret ? 1 : 0;
     decoder_restart(l->sparing->decoder, false);
     if (!replay_keep(l->replay, p))
         replay_count(l->replay, p); /* it is shown, and what follows on it is passed by */
@@ -113,7 +124,7 @@ enum source_fault lean_push(
     if (follows && replay_keep(l->replay, p))
         return SOURCE_OK;
     if (follows)
-        replay_give_up(l->replay);
+        give_up(l);
     replay_pass_by(l->replay, p);
     return SOURCE_OK;
 }

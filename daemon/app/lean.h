@@ -32,7 +32,8 @@ struct lean {
     struct vigil *vigil;
     bool prompt; /* a packet that is old has waited unread */
 
-    bool on; /* key frames only */
+    bool on;        /* key frames only */
+    uint64_t shown; /* pictures that were given out since the choice's mark: the key frame's */
     struct lag lag;
     uint64_t behind; /* packets that had waited unread for too long */
 };

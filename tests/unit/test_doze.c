@@ -665,6 +665,51 @@ static void there_may_be_no_room_for_what_follows(void **state)
     end(&r);
 }
 
+/* Whatever ends it: each picture that was due was given out, or is told to have been dropped. */
+static void what_key_frames_leave_out_is_dropped(void **state)
+{
+    (void)state;
+    enum {
+        ORDER_ENDS,
+        SOMEBODY_COMES,
+        NO_ROOM,
+        NO_ROOM_AND_SOMEBODY,
+        NO_MEMORY,
+        BEHIND,
+        ENDINGS
+    };
+    for (int how = 0; how < ENDINGS; how++) {
+        struct rig r;
+        bool room = how != NO_ROOM && how != NO_ROOM_AND_SOMEBODY;
+        int gop = room ? 50 : 2 * BACKLOG_PACKETS / 5 * 5; /* the rate asks for its key frames */
+        begin(&r, DECODE_ALL, gop);
+        r.stream.prompt = true;
+        doze_free(r.doze);
+        r.doze = doze_new(&r.conf, &r.stream, &decoder, slot_face(r.slot), &r.ease);
+        ask(&r, 200, true);
+        run(&r, 3 * gop - 22, true);
+        assert_true(counts(&r).lean && r.given == 3);
+        if (how == NO_MEMORY) {
+            av_max_alloc(1);
+            run(&r, 1, true);
+            av_max_alloc(INT_MAX);
+        }
+        r.wait_more_us = how == BEHIND ? STEP / 2 : 0;
+        run(&r, how == BEHIND ? 60 : 10, true);
+        r.wait_more_us = -STEP;
+        if (how == SOMEBODY_COMES || how == NO_ROOM_AND_SOMEBODY)
+            slot_need(r.slot, true);
+        else
+            ask(&r, 1000, false);
+        run(&r, 2 * gop, true);
+        assert_false(counts(&r).lean || counts(&r).late);
+        assert_true((how == BEHIND) == (counts(&r).behind > 0));
+        assert_true((how == SOMEBODY_COMES) == (counts(&r).wakes > 0));
+        assert_int_equal(counts(&r).dropped + (unsigned)r.given, counts(&r).due);
+        end(&r);
+    }
+}
+
 /* Too slow by half: on from a later key frame, and what is old is not given out. */
 static void who_falls_behind_goes_on_at_a_key_frame(void **state)
 {
@@ -807,6 +852,7 @@ int main(void)
             cmocka_unit_test(key_frames_only_wake_nobody),
             cmocka_unit_test(somebody_is_never_left_at_key_frames),
             cmocka_unit_test(there_may_be_no_room_for_what_follows),
+            cmocka_unit_test(what_key_frames_leave_out_is_dropped),
             cmocka_unit_test(who_falls_behind_goes_on_at_a_key_frame),
             cmocka_unit_test(it_peeks_as_soon_as_the_decoder_can),
             cmocka_unit_test(without_memory_it_wakes),
