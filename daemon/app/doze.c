@@ -30,7 +30,7 @@ struct doze {
     struct replay replay;
     struct lean lean;
     struct frame *ready;     /* a checked key frame */
-    bool refresh;            /* what was pulled last is for one that waits */
+    bool ready_refresh;      /* it is for one that waits */
     enum source_fault fault; /* of a kept packet; told with the next push */
     struct err trouble;
 };
@@ -82,7 +82,7 @@ static bool is_wanted(struct doze *d, int64_t time_us)
 }
 
 /* One that is; NULL: there is no time for it. */
-static struct frame *consider(struct doze *d, struct frame *f)
+static struct frame *consider(struct doze *d, struct frame *f, bool *ret_refresh)
 {
     int64_t time_us = frame_time_us(f);
     struct scene_change change = look(d, f);
@@ -90,7 +90,7 @@ static struct frame *consider(struct doze *d, struct frame *f)
     vigil_picture(&d->vigil, &change, time_us);
     int64_t unread_us = d->lean.lag.late_us;
     return choice_give(
-            &d->choice, f, &change, d->now_us - time_us + unread_us, unread_us, &d->refresh);
+            &d->choice, f, &change, d->now_us - time_us + unread_us, unread_us, ret_refresh);
 }
 
 /* A key frame that was decoded alone is given out, whatever the rate asks for. */
@@ -229,7 +229,7 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
         enum source_fault fault =
                 packet->key ? sparing_alone(&d->sparing, packet, &f, e) : SOURCE_OK;
         if (f && is_wanted(d, frame_time_us(f)))
-            d->ready = consider(d, f);
+            d->ready = consider(d, f, &d->ready_refresh);
         else
             frame_unref(f);
         return fault;
@@ -277,7 +277,8 @@ static bool catch_up(struct doze *d)
 
 struct frame *doze_pull(struct doze *d, bool *ret_refresh)
 {
-    *ret_refresh = d->refresh = false;
+    *ret_refresh = d->ready_refresh;
+    d->ready_refresh = false;
     struct frame *f = d->ready;
     d->ready = NULL;
     if (f || d->choice.conf->decode == DECODE_KEYFRAMES)
@@ -287,8 +288,7 @@ struct frame *doze_pull(struct doze *d, bool *ret_refresh)
         while (decoder_next(d->decoder, &time_us)) {
             /* One that the rate does not ask for need not leave the card. */
             f = is_wanted(d, time_us) ? decoder_take(d->decoder) : NULL;
-            f = f ? consider(d, f) : NULL;
-            *ret_refresh = d->refresh;
+            f = f ? consider(d, f, ret_refresh) : NULL;
             if (f)
                 return f;
         }

@@ -778,6 +778,20 @@ static void without_memory_it_wakes(void **state)
     }
 }
 
+/* With key frames alone they are thinned as all are: the rest only renews one that waits. */
+static void key_frames_alone_are_thinned_too(void **state)
+{
+    (void)state;
+    struct rig r;
+    begin(&r, DECODE_KEYFRAMES, 25);
+    ask(&r, 250, false);
+    run(&r, 25 * 400, true);
+    assert_int_equal(counts(&r).due, 400);
+    assert_int_equal(r.given + (int)counts(&r).dropped, 400);
+    assert_in_range(r.given, 99, 101);
+    end(&r);
+}
+
 /* Nor is anything decoded without its key frame where only those are: it waits for the next. */
 static void without_memory_what_follows_is_passed_by(void **state)
 {
@@ -857,6 +871,7 @@ int main(void)
             cmocka_unit_test(it_peeks_as_soon_as_the_decoder_can),
             cmocka_unit_test(without_memory_it_wakes),
             cmocka_unit_test(without_memory_what_follows_is_passed_by),
+            cmocka_unit_test(key_frames_alone_are_thinned_too),
             cmocka_unit_test(at_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
