@@ -3,6 +3,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A larger picture is refused: 8K, of which a decoder may keep twenty. */
+#define FRAME_MAX_SIDE   16384
+#define FRAME_MAX_PIXELS (8192 * 4608)
+
 struct AVFrame;
 struct change_map;
 

@@ -1,14 +1,10 @@
 #include "flow/pack.h"
 
-#include "flow/frame.h"
-
 #include <errno.h>
 #include <libavutil/frame.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
 #include <stdlib.h>
-
-#define MAX_SIDE 16384
 
 /* What is to be called when the picture goes. */
 struct loan {
@@ -28,7 +24,8 @@ static bool is_plain(enum AVPixelFormat format)
 static size_t lay_out(enum AVPixelFormat format, int width, int height, uint8_t *memory,
         uint8_t *ret_data[4], int ret_linesize[4])
 {
-    if (width <= 0 || height <= 0 || width > MAX_SIDE || height > MAX_SIDE || !is_plain(format))
+    if (width <= 0 || height <= 0 || width > FRAME_MAX_SIDE || height > FRAME_MAX_SIDE ||
+            !is_plain(format))
         return 0;
     int size =
             av_image_fill_arrays(ret_data, ret_linesize, memory, format, width, height, PACK_ALIGN);

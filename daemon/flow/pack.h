@@ -1,10 +1,10 @@
 #pragma once
 
+#include "flow/frame.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct frame;
 
 /*
  * A frame packed into memory that two processes share, and found there again.
@@ -23,7 +23,7 @@ struct packed {
 #define PACK_ALIGN 64 /* of the memory */
 
 /* What the largest picture takes, in ten bits or in full colour, and what rows are padded by. */
-#define PACK_SIZE ((size_t)8192 * 4608 * 3 + ((size_t)1 << 20))
+#define PACK_SIZE ((size_t)FRAME_MAX_PIXELS * 3 + ((size_t)1 << 20))
 
 /* Copies f's picture to that memory of PACK_SIZE and describes it; false: it does not fit, or is of
  * a kind that cannot be copied. */

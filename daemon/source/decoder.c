@@ -92,7 +92,7 @@ static enum source_fault fault_too_large(struct decoder *d, struct err *e)
     err_set(e, -E2BIG,
             "the picture is larger than %d pixels on a side or %d megapixels; choose a smaller "
             "stream of this source",
-            SOURCE_MAX_SIDE, SOURCE_MAX_PIXELS / 1000000);
+            FRAME_MAX_SIDE, FRAME_MAX_PIXELS / 1000000);
     return SOURCE_TOO_LARGE;
 }
 
@@ -174,7 +174,7 @@ static bool note_picture(struct decoder *d)
     d->width = p->width;
     d->height = p->height;
     d->pixel_format = p->format;
-    d->too_large = p->width > SOURCE_MAX_SIDE || p->height > SOURCE_MAX_SIDE;
+    d->too_large = p->width > FRAME_MAX_SIDE || p->height > FRAME_MAX_SIDE;
     return !d->too_large;
 }
 

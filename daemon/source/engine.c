@@ -1,6 +1,7 @@
 #include "source/engine.h"
 
 #include "base/mem.h"
+#include "flow/frame.h"
 #include "source/avlog.h"
 #include "source/fault.h"
 #include "source/hardware.h"
@@ -52,7 +53,7 @@ static int open_codec(struct engine *e)
     e->codec->thread_type = FF_THREAD_SLICE; /* with one thread no threads at all */
     e->codec->thread_count = 1; /* one camera, one thread; the log tells them apart by it */
     e->codec->pkt_timebase = (AVRational){e->stream->time_num, e->stream->time_den};
-    e->codec->max_pixels = SOURCE_MAX_PIXELS;
+    e->codec->max_pixels = FRAME_MAX_PIXELS;
     apply_spare(e);
     if (e->hardware)
         hardware_prepare(e->hardware, e->codec);

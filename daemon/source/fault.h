@@ -19,14 +19,11 @@ enum source_fault {
     SOURCE_AUTH,        /* wrong or missing user name or password */
     SOURCE_NOT_FOUND,   /* the host is there, the stream or file is not */
     SOURCE_NO_VIDEO,    /* it can be read, but there is no video in it */
-    SOURCE_TOO_LARGE,   /* a picture beyond SOURCE_MAX_SIDE or SOURCE_MAX_PIXELS */
+    SOURCE_TOO_LARGE,   /* a picture beyond FRAME_MAX_SIDE or FRAME_MAX_PIXELS */
     SOURCE_BROKEN,      /* damaged data, a lost connection, another codec: worth another try */
     SOURCE_UNUSABLE,    /* not a source that this program can ever read */
     SOURCE_FAULT_COUNT,
 };
-
-#define SOURCE_MAX_SIDE   16384
-#define SOURCE_MAX_PIXELS (8192 * 4608) /* 8K; a decoder may keep twenty pictures of that */
 
 /* "refused", "unreachable" ...: for counters and the status. */
 const char *source_fault_name(enum source_fault fault);

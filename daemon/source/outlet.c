@@ -1,5 +1,7 @@
 #include "source/outlet.h"
 
+#include "source/reach.h"
+
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,20 +38,6 @@ static void *libc_call(const char *name)
     return dlsym(RTLD_NEXT, name);
 }
 
-static void set_port(struct sockaddr_storage *a, int port)
-{
-    if (a->ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)a)->sin6_port = htons((uint16_t)port);
-    else
-        ((struct sockaddr_in *)a)->sin_port = htons((uint16_t)port);
-}
-
-static int port_of(const struct sockaddr *a)
-{
-    return ntohs(a->sa_family == AF_INET6 ? ((const struct sockaddr_in6 *)a)->sin6_port
-                                          : ((const struct sockaddr_in *)a)->sin_port);
-}
-
 /* The camera's address, as the C library hands it out: freeaddrinfo() frees it with one free(). */
 static struct addrinfo *answer(int port, int type)
 {
@@ -60,7 +48,7 @@ static struct addrinfo *answer(int port, int type)
     if (!a)
         return NULL;
     a->address = camera;
-    set_port(&a->address, port);
+    *reach_port(&a->address) = htons((uint16_t)port);
     a->info.ai_family = camera.ss_family;
     a->info.ai_socktype = type;
     a->info.ai_addr = (struct sockaddr *)&a->address;
@@ -149,11 +137,13 @@ ssize_t sendto(
         int fd, const void *data, size_t n, int flags, const struct sockaddr *to, socklen_t size)
 {
     const struct outlet *o = outlet;
-    struct sockaddr_storage own;
+    struct sockaddr_storage own, other = {0};
     socklen_t own_size = sizeof(own);
-    if (o && to && getsockname(fd, (struct sockaddr *)&own, &own_size) == 0) {
-        int from = port_of((struct sockaddr *)&own);
-        ssize_t r = o->send(o->arg, from, port_of(to), data, n);
+    if (o && to && size <= sizeof(other) &&
+            getsockname(fd, (struct sockaddr *)&own, &own_size) == 0) {
+        memcpy(&other, to, size);
+        int from = ntohs(*reach_port(&own));
+        ssize_t r = o->send(o->arg, from, ntohs(*reach_port(&other)), data, n);
         errno = r < 0 ? (int)-r : 0;
         return r < 0 ? -1 : r;
     }

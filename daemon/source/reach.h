@@ -1,5 +1,8 @@
 #pragma once
 
+#include <stdint.h>
+
+struct sockaddr_storage;
 struct stop;
 
 /*
@@ -12,3 +15,6 @@ struct stop;
  * that is not known, -ECANCELED when stop was asked, -ETIMEDOUT.
  */
 int reach(const char *host, int port, int timeout_ms, const struct stop *stop);
+
+/* Where the port stands in an IPv4 or IPv6 address, in network order. */
+uint16_t *reach_port(struct sockaddr_storage *address);

@@ -1,6 +1,7 @@
 #include "source/source.h"
 
 #include "base/mem.h"
+#include "flow/frame.h"
 #include "source/avlog.h"
 #include "source/guard.h"
 #include "source/local.h"
@@ -171,7 +172,7 @@ static int find_info(struct source *s)
     /* An array of pointers is what libav wants: NOLINTNEXTLINE(bugprone-sizeof-expression) */
     AVDictionary **options = mem_new(n + 1, sizeof(*options));
     for (unsigned i = 0; i < n; i++) {
-        av_dict_set_int(&options[i], "max_pixels", SOURCE_MAX_PIXELS, 0);
+        av_dict_set_int(&options[i], "max_pixels", FRAME_MAX_PIXELS, 0);
         av_dict_set_int(&options[i], "threads", 1, 0);
     }
     guard_begin(&s->guard, s->stop, s->limits.info_ms);
@@ -227,8 +228,8 @@ static void describe(struct source *s)
 static enum source_fault check_size(struct source *s, struct err *e)
 {
     const AVCodecParameters *c = s->stream.codec;
-    bool fits = c->width <= SOURCE_MAX_SIDE && c->height <= SOURCE_MAX_SIDE &&
-                (int64_t)c->width * c->height <= SOURCE_MAX_PIXELS;
+    bool fits = c->width <= FRAME_MAX_SIDE && c->height <= FRAME_MAX_SIDE &&
+                (int64_t)c->width * c->height <= FRAME_MAX_PIXELS;
     if (fits && !avlog_take_too_large())
         return SOURCE_OK;
     struct fault_at at = {.shown = s->cam->url_shown};

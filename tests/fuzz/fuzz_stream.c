@@ -103,8 +103,8 @@ static void begin(void)
 
 static void judge(struct frame *f)
 {
-    HOLDS(frame_width(f) > 0 && frame_width(f) <= SOURCE_MAX_SIDE);
-    HOLDS(frame_height(f) > 0 && frame_height(f) <= SOURCE_MAX_SIDE);
+    HOLDS(frame_width(f) > 0 && frame_width(f) <= FRAME_MAX_SIDE);
+    HOLDS(frame_height(f) > 0 && frame_height(f) <= FRAME_MAX_SIDE);
     struct luma l;
     if (frame_luma(f, &l)) { /* each corner can be read */
         size_t last = (size_t)(l.height - 1) * (size_t)abs(l.stride) +

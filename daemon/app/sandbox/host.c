@@ -186,8 +186,6 @@ static void take(struct host *h, const struct wire_message *m)
     case WIRE_PICTURE: take_picture(h, &m->picture); break;
     case WIRE_STOCK: take_stock(h, &m->stock); break;
     case WIRE_END:
-        if (h->e)
-            *h->e = (struct err){.code = m->end.code};
         err_set(h->e, m->end.code, "%s", m->end.text);
         finish(h, (enum source_fault)m->end.fault);
         break;

@@ -80,23 +80,17 @@ int ways_datagrams(struct ways *w, int family)
     return fd;
 }
 
-static in_port_t *port_in(struct sockaddr_storage *a)
-{
-    return a->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)a)->sin6_port
-                                    : &((struct sockaddr_in *)a)->sin_port;
-}
-
 void ways_send(struct ways *w, int from_port, int to_port, const void *data, size_t n)
 {
     struct sockaddr_storage to = w->camera;
     if (w->camera_size == 0)
         return;
-    *port_in(&to) = htons((uint16_t)to_port);
+    *reach_port(&to) = htons((uint16_t)to_port);
     for (unsigned i = 0; i < w->n && i < WAYS_DATAGRAMS; i++) {
         struct sockaddr_storage own = {0};
         socklen_t size = sizeof(own);
         if (getsockname(w->sockets[i], (struct sockaddr *)&own, &size) < 0 ||
-                ntohs(*port_in(&own)) != from_port)
+                ntohs(*reach_port(&own)) != from_port)
             continue;
         (void)sendto(w->sockets[i], data, n, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
                 w->camera_size);
