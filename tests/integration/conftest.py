@@ -4,6 +4,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from fixtures import running, skip_without_models, small_disk  # noqa: E402, F401
 import house  # noqa: E402
 
 
@@ -13,29 +14,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Without models what needs them is skipped, with the reason that make-models gave."""
-    reason = os.environ.get("FACED_NO_MODELS")
-    for item in items:
-        if reason and item.get_closest_marker("models"):
-            item.add_marker(pytest.mark.skip(reason=reason))
-
-
-@pytest.fixture
-def running():
-    """running(process) is stopped at the test's end, whatever happened; hang-overs are killed."""
-    started = []
-
-    def keep(p):
-        started.append(p)
-        return p
-
-    yield keep
-    for p in reversed(started):
-        if isinstance(p, house.Subscriber):
-            p.close()
-        elif p.p.poll() is None:
-            p.p.kill()
-            p.p.wait()
+    skip_without_models(items)
 
 
 @pytest.fixture

@@ -206,18 +206,7 @@ def test_database_that_cannot_be_used(tmp_path, kind):
 
 
 @pytest.mark.models
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system with little room; only root can make one."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a file system needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk], check=True)
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
-
-
+@pytest.mark.parametrize("small_disk", ["300k"], indirect=True)
 def test_full_disk_is_a_state(running, small_disk):
     """Nothing more fits: the daemon says so once, goes on, and stops cleanly."""
     daemon = running(house.Daemon(small_disk, {"room": {"url": house.media_of("classroom"),

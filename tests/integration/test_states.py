@@ -60,17 +60,6 @@ def assert_whole(daemon, subscriber=None):
         assert sorted(e["seq"] for e in subscriber.events("end")) == seqs
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("only root can make a small disk")
-    where = tmp_path / "disk"
-    where.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", where], check=True)
-    yield where
-    subprocess.run(["umount", "--lazy", where], check=True)
-
-
 def fill_up(disk):
     with open(disk / "ballast", "wb", buffering=0) as f, contextlib.suppress(OSError):
         while f.write(b"x" * 4096):

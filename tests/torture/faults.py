@@ -30,6 +30,23 @@ class Outcome:
         self.problems = []
         self.lock = threading.Lock()
 
+    def note(self, where, hit, calls, code, problems):
+        """One run: at which call it was made to fail, if it came so far, and how it ended. True: it
+        came so far."""
+        with self.lock:
+            self.runs += hit is not None
+            self.left += code in (1, 78)
+            self.calls = max(self.calls, calls)
+            self.problems += [f"{self.name} {where} at {hit}: {x}" for x in problems if x]
+        return hit is not None
+
+    def note_events(self, found, events, repeats):
+        """And what became of its events, by the ledger."""
+        with self.lock:
+            self.events += events
+            self.repeats += repeats
+            self.lost += sum("gone" in x or "gaps" in x or "have not one" in x for x in found)
+
     def row(self):
         return [self.name, f"{self.runs} of {self.calls}", self.events, self.lost, self.repeats,
                 self.left, len(self.problems)]
@@ -128,17 +145,8 @@ def store_once(kind, at, code, out, wire=None, times=1):
             found, _, events, repeats = ledger.check(
                 path, ledger.committed_of(said) | ledger.committed_of(said_2), received)
             problems += found
-            with out.lock:
-                out.events += events
-                out.repeats += repeats
-                out.lost += sum("gone" in x or "gaps" in x or "have not one" in x for x in found)
-        with out.lock:
-            out.runs += hit is not None
-            out.left += code_1 in (1, 78)
-            out.calls = max(out.calls, calls)
-            out.problems += [f"{out.name} {kind} {at} code {code} for {times} at {hit}: {x}"
-                             for x in problems if x]
-        return hit is not None
+            out.note_events(found, events, repeats)
+        return out.note(f"{kind} {at} code {code} for {times}", hit, calls, code_1, problems)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -171,13 +179,7 @@ def conf_once(program, kind, at, code, out):
             problems.append(f"not one line: {errors}")
         if "s3cret" in said + errors:
             problems.append("it told the secret")
-        with out.lock:
-            out.runs += hit is not None
-            out.left += code_1 in (1, 78)
-            out.calls = max(out.calls, calls)
-            out.problems += [f"{out.name} {kind} {at} code {code} at {hit}: {x}"
-                             for x in problems if x]
-        return hit is not None
+        return out.note(f"{kind} {at} code {code}", hit, calls, code_1, problems)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -201,16 +203,8 @@ def daemon_once(kind, at, code, out, wire):
         (n,), = ledger.rows(daemon.database, "SELECT next_msg - 1 FROM meta")
         found, _, events, repeats = ledger.check(daemon.database, committed,
                                                  wire.received(node, n, 5))
-        with out.lock:
-            out.runs += hit is not None
-            out.left += code_1 in (1, 78)
-            out.calls = max(out.calls, calls)
-            out.events += events
-            out.repeats += repeats
-            out.lost += sum("gone" in x or "gaps" in x or "have not one" in x for x in found)
-            out.problems += [f"{out.name} {at} code {code} at {hit}: {x}"
-                             for x in problems + found if x]
-        return hit is not None
+        out.note_events(found, events, repeats)
+        return out.note(f"{at} code {code}", hit, calls, code_1, problems + found)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -233,12 +227,7 @@ class Asked:
         problems = [how_it_ended(code_1, errors)]
         if code_1 == 0 and said != self.right:
             problems.append(f"another answer: {said[-200:]}")
-        with out.lock:
-            out.runs += hit is not None
-            out.left += code_1 in (1, 78)
-            out.calls = max(out.calls, calls)
-            out.problems += [f"{out.name} {at} at {hit}: {x}" for x in problems if x]
-        return hit is not None
+        return out.note(f"{at}", hit, calls, code_1, problems)
 
 
 def every(out, once, codes, budget_s, seed, jobs):

@@ -13,6 +13,7 @@
  * it stops as the daemon does and says "stopped waiting=N lost=N". Exit 1 with a sentence: it could
  * not begin; 3: a thread did not end.
  */
+#include "../unit/kit_record.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -108,20 +109,7 @@ static void put(struct drive *d, enum event_type type, const struct person *p)
     memcpy(r->id, p->id, sizeof(r->id));
     r->start_us = p->start_us;
     r->end_us = mono_wall_us();
-    r->reason = END_LEFT;
-    r->answers = (struct answers){
-            .age_range = 4,
-            .age_years = 29.4f,
-            .age_probability = 0.71f,
-            .female = true,
-            .gender_probability = 0.97f,
-    };
-    r->samples = 6;
-    r->score = 0.93f;
-    r->box = (struct box){0.41f, 0.22f, 0.06f, 0.11f};
-    r->width_px = 84;
-    (void)snprintf(r->detector, sizeof(r->detector), "yunet");
-    (void)snprintf(r->attributes, sizeof(r->attributes), "xception");
+    kit_describe(r);
     queue_put(d->events, ev);
 }
 

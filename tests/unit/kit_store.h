@@ -20,6 +20,7 @@
 #include <sqlite3.h>
 
 #include "flow/event.h"
+#include "kit_record.h"
 
 #define KIT __attribute__((unused)) static
 
@@ -106,20 +107,7 @@ KIT struct event *kit_event(enum event_type type, int n)
     kit_id(r->id, n);
     r->start_us = KIT_START + n * INT64_C(1000000);
     r->end_us = r->start_us + 4225000;
-    r->reason = END_LEFT;
-    r->answers = (struct answers){
-            .age_range = 4,
-            .age_years = 29.4f,
-            .age_probability = 0.71f,
-            .female = true,
-            .gender_probability = 0.97f,
-    };
-    r->samples = 6;
-    r->score = 0.93f;
-    r->box = (struct box){0.41f, 0.22f, 0.06f, 0.11f};
-    r->width_px = 84;
-    (void)snprintf(r->detector, sizeof(r->detector), "yunet");
-    (void)snprintf(r->attributes, sizeof(r->attributes), "xception");
+    kit_describe(r);
     return ev;
 }
 
