@@ -68,6 +68,14 @@ def two(running, tmp_path):
     return daemon
 
 
+def assert_holds_its_own_alone(pid):
+    """Of descriptors: its daemon and its camera; for its standard output and errors the daemon's."""
+    kinds = sorted(re.sub(r"[\d\[\]:]+$", "", os.readlink(f"/proc/{pid}/fd/{fd}"))
+                   for fd in os.listdir(f"/proc/{pid}/fd"))
+    assert kinds.count("socket") == 2, kinds
+    assert not [k for k in kinds if k.startswith("/") and k != "/dev/null"], kinds
+
+
 def test_it_can_do_nothing_else(two):
     for pid in processes(two).values():
         status = status_of(pid)
@@ -76,11 +84,24 @@ def test_it_can_do_nothing_else(two):
             assert int(status[kind], 16) == 0
         assert "0" not in status["Uid"].split() + status["Gid"].split()
         assert status["Groups"].strip() == ""
-        kinds = sorted(re.sub(r"[\d\[\]:]+$", "", os.readlink(f"/proc/{pid}/fd/{fd}"))
-                       for fd in os.listdir(f"/proc/{pid}/fd"))
-        # Its daemon and its camera; for its standard output and errors the daemon's stand.
-        assert kinds.count("socket") == 2, kinds
-        assert not [k for k in kinds if k.startswith("/") and k != "/dev/null"], kinds
+        assert_holds_its_own_alone(pid)
+
+
+def test_it_inherits_nothing_of_the_daemon_s(running, tmp_path):
+    """Libraries do not close what they open when a program is executed: a process that is started
+    while the broker is connected would hold that connection."""
+    cameras = running(house.Cameras({"a": house.clip("asl-bird.mkv")}))
+    broker = running(house.Broker(tmp_path))
+    daemon = running(house.Daemon(tmp_path, {"a": cameras.url("a")}, broker=broker.port,
+                                  extra=f'http: {{ listen = "127.0.0.1:{house.free_port()}"; }};'))
+    daemon.wait_line("connected to the broker")
+    daemon.wait_status(online)
+    old = wait_process(daemon, "a")
+    os.kill(old, signal.SIGKILL)
+    new = wait_process(daemon, "a", old)
+    daemon.wait_line("camera: a: back after")
+    daemon.wait_status(online)
+    assert_holds_its_own_alone(new)
 
 
 def memory_holds(pid, words):

@@ -58,6 +58,8 @@ pid_t spawn_child(const char *camera, int socket, int shelf, struct err *e)
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, a, CHILD_SOCKET);
     posix_spawn_file_actions_adddup2(&actions, b, CHILD_SHELF);
+    /* Not every library closes what it opens on exec: libmosquitto's connection would go along. */
+    posix_spawn_file_actions_addclosefrom_np(&actions, CHILD_SHELF + 1);
     int r = a < 0 || b < 0
                     ? EMFILE
                     : posix_spawn(&pid, "/proc/self/exe", &actions, &attr, argv, environment);
