@@ -135,12 +135,15 @@ static void on_opened(void *arg, const struct session_opened *opened)
 static void on_online(void *arg, const char *format, bool unverified)
 {
     struct camera *c = arg;
-    bool known = standing_online(&c->standing, format);
+    bool was_online = standing_state(&c->standing) == CAMERA_ONLINE;
+    bool another = standing_online(&c->standing, format);
+    /* The next round of a file that is looped is no news. */
+    bool news = another || (!was_online && (c->away || !c->flaps));
     if (c->away)
         log_info(
                 "camera", "back after %lld s", (long long)((mono_us() - c->lost_us) / MONO_SECOND));
     c->away = false;
-    if (!known && !c->flaps)
+    if (news)
         log_info("camera", "streaming %s%s", format,
                 unverified ? ", encrypted, but nobody checks whose certificate it is" : "");
     announce(c, CAMERA_ONLINE, "");

@@ -78,11 +78,11 @@ bool standing_online(struct standing *s, const char *format)
 {
     s->first_us = mono_us();
     pthread_mutex_lock(&s->lock);
-    bool same = standing_state(s) == CAMERA_ONLINE && strcmp(s->known.format, format) == 0;
+    bool another = strcmp(s->known.format, format) != 0;
     (void)snprintf(s->known.format, sizeof(s->known.format), "%s", format);
     s->known.duration_us = s->opened.duration_us;
     pthread_mutex_unlock(&s->lock);
-    return same;
+    return another;
 }
 
 /* What decodes, and why it is not what was asked for. */

@@ -60,8 +60,8 @@ void standing_read(struct standing *s, struct camera_status *ret); /* but enable
  * another one now. */
 bool standing_enter(struct standing *s, enum camera_state state, const char *trouble);
 
-/* A session begins; what it opened; its first picture, true when that brings nothing new, as with
- * the next round of a file; what it counts, true when pictures have come; and its end. */
+/* A session begins; what it opened; its first picture, true when its format is not the one
+ * before; what it counts, true when pictures have come; and its end. */
 void standing_begin(struct standing *s);
 void standing_opened(struct standing *s, const struct session_opened *opened);
 bool standing_online(struct standing *s, const char *format);
