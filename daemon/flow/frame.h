@@ -6,6 +6,7 @@
 /* A larger picture is refused: 8K, of which a decoder may keep twenty. */
 #define FRAME_MAX_SIDE   16384
 #define FRAME_MAX_PIXELS (8192 * 4608)
+#define FRAME_MAX_WORDS  "16384 pixels on a side or 37 megapixels"
 
 struct AVFrame;
 struct change_map;

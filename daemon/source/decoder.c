@@ -90,9 +90,8 @@ static enum source_fault fault_too_large(struct decoder *d, struct err *e)
 {
     d->too_large = true;
     err_set(e, -E2BIG,
-            "the picture is larger than %d pixels on a side or %d megapixels; choose a smaller "
-            "stream of this source",
-            FRAME_MAX_SIDE, FRAME_MAX_PIXELS / 1000000);
+            "the picture is larger than " FRAME_MAX_WORDS
+            "; choose a smaller stream of this source");
     return SOURCE_TOO_LARGE;
 }
 

@@ -1,6 +1,7 @@
 #include "source/fault.h"
 
 #include "base/redact.h"
+#include "flow/frame.h"
 
 #include <errno.h>
 #include <libavutil/error.h>
@@ -108,8 +109,7 @@ static const char *sentence(enum source_fault fault, const struct fault_at *at)
                            : "no such file; check the path";
     case SOURCE_NO_VIDEO: return "no video stream in it; choose another stream of this source";
     case SOURCE_TOO_LARGE:
-        return "its picture is larger than 16384 pixels on a side or 67 megapixels; choose a "
-               "smaller stream";
+        return "its picture is larger than " FRAME_MAX_WORDS "; choose a smaller stream";
     case SOURCE_UNUSABLE:
         if (at->averror == AVERROR(EACCES) && at->network)
             return "sends its viewers on to another host or port, where nobody follows it; give "

@@ -342,7 +342,7 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
     ("truncated", "broken", "is damaged, incomplete"),
     ("random", "broken", "is damaged, incomplete"),
     ("sound", "no_video", "no video stream in it"),
-    ("large", "too_large", "larger than"),
+    ("large", "too_large", "larger than 16384 pixels on a side or 37 megapixels"),
 ])
 def test_file_that_is_no_video(tmp_path, what, fault, words):
     file = tmp_path / what
