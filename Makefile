@@ -155,12 +155,14 @@ tsan-tests: $(TSAN:%=$(B)/tests/test_%)
 
 # What faced costs: each stage alone, one camera beside the floors and what else could be taken, many
 # cameras; see tests/bench. QUICK=1: some minutes; RECORD=1: also into docs/bench.txt; PROFILE=1: what
-# the time goes into, by perf; BENCH= takes parts: stages,beside,scale; FACES= is a folder of portraits.
+# the time goes into, by perf; BENCH= takes parts: stages,beside,scale; FACES= is a folder of portraits; ISOLATION=thread: no
+# process for each camera.
 bench:
 	@sh tests/tools/deps.sh build models demo check bench
 	@$(MAKE) --no-print-directory all tools clips
 	@BUILD=$(OUT) FACED_MODELS=$(MODELS) FACES=$(FACES) $(PYTHON) tests/bench $(if $(QUICK),--quick) \
-	    $(if $(RECORD),--record) $(if $(PROFILE),--profile) $(if $(BENCH),--only $(BENCH))
+	    $(if $(RECORD),--record) $(if $(PROFILE),--profile) $(if $(BENCH),--only $(BENCH)) \
+	    $(if $(ISOLATION),--isolation $(ISOLATION))
 
 # H hours of cameras over RTSP with faults at random, after A minutes of files as fast as they go;
 # fails when anything has grown or was lost. RECORD=1 draws the samples into docs/images.

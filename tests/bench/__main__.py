@@ -1,6 +1,6 @@
 """make bench: what faced costs, beside the floors and what else could be taken.
 
-    python3 tests/bench [--quick] [--record] [--profile] [--only PART,...]
+    python3 tests/bench [--quick] [--record] [--profile] [--isolation thread] [--only PART,...]
 
 The parts: stages (bench.c, bench_store, bench_ask), beside (one camera, the same stream for all),
 scale (many cameras). It prints tables and writes them to BUILD/bench.txt; --record also writes
@@ -134,8 +134,9 @@ def profile(out, scene):
     with daemon.Whole({"cam": file}) as w:
         w.settle(1)
         data = os.path.join(w.directory.name, "perf.data")
+        pid = w.daemon.p.pid
         subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", "499", "-o", data, "-p",
-                        str(w.daemon.p.pid), "--", "sleep", "15"], check=True)
+                        ",".join(map(str, [pid] + measure.children(pid))), "--", "sleep", "15"], check=True)
         text = subprocess.run(
             ["perf", "report", "-q", "--stdio", "-i", data, "--sort", "comm,dso", "-t", ","],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
@@ -171,8 +172,10 @@ def main():
     p.add_argument("--quick", action="store_true")
     p.add_argument("--record", action="store_true")
     p.add_argument("--profile", action="store_true")
+    p.add_argument("--isolation", choices=("process", "thread"), default="process")
     p.add_argument("--only", default="stages,beside,scale")
     args = p.parse_args()
+    daemon.Whole.isolation = args.isolation
     parts = args.only.split(",") + ["profile"] * args.profile
     out = report.Report()
     streams = wanted(parts, args.quick)
@@ -181,6 +184,7 @@ def main():
     begin = time.monotonic()
     for line in measure.machine():
         out.say(line)
+    out.say(f"each camera in a {args.isolation} of its own; MB: PSS of all processes")
     out.say()
     for name, run in (("beside", beside), ("scale", scale), ("stages", stages)):
         if name in parts:

@@ -56,6 +56,8 @@ def totals(status):
 class Whole:
     """Server, broker, listener and daemon, started and ready to be measured."""
 
+    isolation = "process"
+
     def __init__(self, mounts, cameras=None, extra=""):
         """mounts: {name: file}; the daemon takes `cameras` of them, all by default."""
         self.n = len(cameras or mounts)
@@ -68,7 +70,9 @@ class Whole:
             self.listener = Listener(self.broker.port)
             names = cameras or list(mounts)
             self.daemon = self.keep(house.Daemon(
-                self.directory.name, {n: self.server.url(n) for n in names}, self.broker.port,
+                self.directory.name, {
+                    n: {"url": self.server.url(n), "isolation": self.isolation} for n in names},
+                self.broker.port,
                 extra, node="bench", env={"FACED_LOG": "warning"}, start=False))
             self.daemon.start()
         except BaseException:
@@ -107,17 +111,18 @@ class Whole:
         pid = self.daemon.p.pid
         before, wall = totals(self.daemon.status()), time.time()
         meter = measure.Meter({"faced": pid, "server": self.server.p.pid, **(others or {})})
-        inside, behind = measure.threads(pid), []
+        inside, behind, used = measure.threads(pid), [], []
         while time.time() < wall + seconds:
             measure.pause(1)
             meanwhile()
             behind.append(measure.unread(self.server.port))
+            used.append(measure.memory(pid))
         passed, shares = meter.read()
         outside = measure.threads(pid)
         after = totals(self.daemon.status())
         got = {k: after[k] - before[k] for k in after}
         got["by_thread"] = {k: (v - inside.get(k, 0)) / passed for k, v in outside.items()}
-        got["rss"], got["peak"] = measure.memory(pid)
+        got["memory"], got["peak"] = used[-1], max(used)
         got["seconds"], got["n"] = passed, self.n
         got["unread"] = measure.percentile(behind, 0.5)
         measure.pause(1)  # the last messages

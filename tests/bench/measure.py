@@ -1,4 +1,5 @@
 """What a process costs: CPU time by the kernel's clock, memory; and what machine this is."""
+import contextlib
 import glob
 import os
 import platform
@@ -10,31 +11,50 @@ import time
 import house
 
 
+def children(pid):
+    """The processes that it has started: a camera's each."""
+    found = []
+    for file in glob.glob(f"/proc/{pid}/task/*/children"):
+        with contextlib.suppress(OSError), open(file) as f:
+            found += map(int, f.read().split())
+    return found
+
+
+def clock(pid):
+    """The process's CPU clock, see clock_getcpuclockid(3): all its threads, also those that have
+    ended; 0 when it is gone."""
+    with contextlib.suppress(OSError):
+        return time.clock_gettime((~pid << 3) | 2)
+    return 0
+
+
 def cpu(pid):
-    """User and system time of all its threads, also of those that have ended, in seconds: the
-    process's CPU clock, see clock_getcpuclockid(3)."""
-    return time.clock_gettime((~pid << 3) | 2)
+    """User and system time in seconds, of itself and of what it has started, ended or not."""
+    with open(f"/proc/{pid}/stat") as f:
+        ended = sum(map(int, f.read().rsplit(")", 1)[1].split()[13:15])) / os.sysconf("SC_CLK_TCK")
+    return clock(pid) + ended + sum(map(clock, children(pid)))
 
 
 def threads(pid):
-    """CPU seconds by kind of thread: cam-door and cam-hall are both `cam`."""
-    found = {}
+    """CPU seconds by kind of thread: cam-door and cam-hall are both `cam`, and so are the processes
+    of these cameras."""
+    found = {"cam": sum(map(clock, children(pid)))}
     for task in glob.glob(f"/proc/{pid}/task/*"):
-        try:
+        with contextlib.suppress(OSError):  # it has ended
             with open(task + "/comm") as f:
                 name = re.split(r"[-:]", f.read().strip())[0]
             with open(task + "/schedstat") as f:
                 found[name] = found.get(name, 0) + int(f.read().split()[0]) / 1e9
-        except OSError:
-            pass  # it has ended
     return found
 
 
 def memory(pid):
-    """(resident now, at most) in MB."""
-    with open(f"/proc/{pid}/status") as f:
-        kb = dict(re.findall(r"(VmRSS|VmHWM):\s+(\d+)", f.read()))
-    return int(kb["VmRSS"]) / 1024, int(kb["VmHWM"]) / 1024
+    """Of it and its processes in MB: what several share counts once (PSS)."""
+    total = 0
+    for p in [pid] + children(pid):
+        with contextlib.suppress(OSError), open(f"/proc/{p}/smaps_rollup") as f:
+            total += int(re.search(r"^Pss:\s+(\d+)", f.read(), re.M).group(1))
+    return total / 1024
 
 
 def busy():

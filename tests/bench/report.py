@@ -60,15 +60,15 @@ def beside(report, rounds):
         [[r.scene, r.stream, r.mbit] + [percent(r.others.get(k)) for k in
                                         ("receive", "key frames", "decode", "motion")] +
          [percent(r.classic), percent(r.cpu)] for r in rounds])
-    report.say("\nWhere faced spends it, in % of one core (cam: taking packets and decoding; "
-               "infer: detector, tracker,\nage and gender; rest: store, bus, main), and in "
-               "pictures, estimates and faces a second.\n")
+    report.say("\nWhere faced spends it, in % of one core (cam: taking packets and decoding, "
+               "processes\nincluded; infer: detector, tracker, age and gender; rest: store, bus, "
+               "main), and in pictures,\nestimates and faces a second.\n")
     report.table(
         ["scene", "stream", "cam", "infer", "rest", "looks", "estimates", "faces", "lost",
          "events", "MB"],
         [[r.scene, r.stream, percent(r.cam), percent(r.infer), percent(r.rest),
           r.got["looks"] / r.seconds, r.got["estimates"] / r.seconds, r.got["faces"] / r.seconds,
-          r.got["frames_lost"], r.got["events"], r.got["rss"]] for r in rounds])
+          r.got["frames_lost"], r.got["events"], r.got["memory"]] for r in rounds])
     report.say("\nThe ratios, which are what is compared from run to run. Floor: decoding all and "
                "the bare forward()\nof the looks and estimates made; beyond: faced less receiving, "
                "in % of one core.\n")
@@ -103,7 +103,7 @@ def scale(report, runs):
           percent(g["cpu"]), percent(others["server"]), percent(others["strangers"]),
           share(g["frames"], 25 * n * g["seconds"]), g["looks"],
           share(g["frames_lost"], g["sampled"]), g["estimates"], g["unread"] / 1000,
-          g["reconnects"], g["rss"], g["peak"]]
+          g["reconnects"], g["memory"], g["peak"]]
          for n, size, g, others in runs])
     report.say("\nFrom the arrival of the picture that confirmed a person - the moment at which "
                "faced had read its\npacket - until the message `new` was sent (`published`), in "
