@@ -25,8 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
@@ -41,7 +39,6 @@ struct camera {
     struct camera_links links;
     int once;
     struct stop *halt;
-    int bell; /* for the session: what it may know of the slot has changed */
     pthread_t thread;
     bool started;
     struct beat beat;
@@ -73,9 +70,6 @@ struct camera *camera_new(
     c->links = *links;
     c->once = once;
     c->halt = stop_new();
-    c->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    mem_check(c->bell < 0 ? NULL : c);
-    slot_notify(links->slot, c->bell);
     atomic_init(&c->enabled, enabled);
     atomic_init(&c->file, origin_kind(conf->url) == ORIGIN_FILE); /* opening it knows better */
     standing_init(&c->standing, conf->hwaccel);
@@ -87,8 +81,6 @@ void camera_free(struct camera *c)
 {
     if (!c)
         return;
-    slot_notify(c->links.slot, -1);
-    close(c->bell);
     stop_free(c->halt);
     standing_destroy(&c->standing);
     free(c);
@@ -175,7 +167,7 @@ static enum source_fault run_session(struct camera *c, struct err *e)
     struct session_order order = {
             .conf = c->conf,
             .face = slot_face(c->links.slot),
-            .bell = c->bell,
+            .slot = c->links.slot,
             .ease = c->links.ease,
             .halt = c->halt,
             .beat = &c->beat,

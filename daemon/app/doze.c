@@ -253,7 +253,7 @@ enum source_fault doze_push(struct doze *d, const struct packet *packet, struct 
 static bool must_wait(const struct doze *d)
 {
     return replay_is_patient(&d->replay, d->now_us) && !ease_active(d->choice.ease) &&
-           atomic_load(&d->choice.face->full);
+           slot_face_full(d->choice.face);
 }
 
 /* Gives the decoder the next of the packets that were kept; false: no more for now. */

@@ -88,7 +88,7 @@ static void *worker_body(void *arg)
             break;
         struct lane *l = turn_owner(turn);
         lane_visit(l, &w->tools);
-        pool_give_back(turn, atomic_load(&slot_face(lane_slot(l))->full));
+        pool_give_back(turn, slot_face_full(slot_face(lane_slot(l))));
     }
     beat_set(&w->beat, BEAT_WAITING);
     return NULL;

@@ -10,6 +10,7 @@ struct beat;
 struct conf_camera;
 struct ease;
 struct frame;
+struct slot;
 struct slot_face;
 struct stop;
 
@@ -25,7 +26,7 @@ struct stop;
 struct session_order {
     const struct conf_camera *conf;
     const struct slot_face *face; /* who is needed, and whether there is room for a picture */
-    int bell;                     /* an eventfd that rings when that changes; -1: none */
+    struct slot *slot;            /* whose face that is, for who mirrors it; NULL: another's */
     const struct ease *ease;      /* the order under load; NULL: everything */
     struct stop *halt;            /* ends it */
     struct beat *beat;

@@ -7,16 +7,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 
 struct slot {
     /* set at birth */
     void (*wake)(void *arg);
     void *arg;
 
-    int notify;
-
-    struct slot_face face; /* `full` is written under the lock */
+    struct slot_face face; /* written under the lock */
 
     pthread_mutex_t lock; /* a leaf: nothing is locked or called under it */
     pthread_cond_t room;  /* became empty, or closed */
@@ -28,6 +25,7 @@ struct slot {
     struct frame *after; /* the mark; NULL while there is none */
     bool closed;
     uint64_t lost;
+    struct slot_face *mirror;
 };
 
 struct slot *slot_new(void (*wake)(void *arg), void *arg)
@@ -35,7 +33,6 @@ struct slot *slot_new(void (*wake)(void *arg), void *arg)
     struct slot *s = mem_new(1, sizeof(*s));
     s->wake = wake;
     s->arg = arg;
-    s->notify = -1;
     pthread_mutex_init(&s->lock, NULL);
     thread_cond_init(&s->room);
     return s;
@@ -57,19 +54,15 @@ static bool empty(const struct slot *s)
     return !s->before && !s->marked && !s->after;
 }
 
-static void tell(const struct slot *s)
-{
-    if (s->notify >= 0)
-        (void)eventfd_write(s->notify, 1);
-}
-
 static void unlock(struct slot *s)
 {
     bool full = !empty(s);
-    bool news = atomic_exchange(&s->face.full, full) != full;
+    atomic_store(&s->face.full, full);
+    if (s->mirror) {
+        atomic_store(&s->mirror->full, full);
+        atomic_store(&s->mirror->needed, atomic_load(&s->face.needed));
+    }
     pthread_mutex_unlock(&s->lock);
-    if (news)
-        tell(s);
 }
 
 /* Under the lock. Returns what must be freed after it. */
@@ -178,15 +171,26 @@ const struct slot_face *slot_face(const struct slot *s)
     return &s->face;
 }
 
-void slot_notify(struct slot *s, int fd)
+/* What has just been seen has been put before, so it is asked first. */
+bool slot_face_full(const struct slot_face *f)
 {
-    s->notify = fd;
+    return atomic_load(&f->seen) != atomic_load(&f->sent) || atomic_load(&f->full);
+}
+
+void slot_mirror(struct slot *s, struct slot_face *copy)
+{
+    pthread_mutex_lock(&s->lock);
+    s->mirror = copy;
+    unlock(s);
 }
 
 void slot_need(struct slot *s, bool needed)
 {
-    if (atomic_exchange(&s->face.needed, needed) != needed)
-        tell(s);
+    if (atomic_load(&s->face.needed) == needed)
+        return;
+    pthread_mutex_lock(&s->lock);
+    atomic_store(&s->face.needed, needed);
+    unlock(s);
 }
 
 uint64_t slot_lost(struct slot *s)

@@ -27,10 +27,14 @@ struct slot;
 /*
  * What the camera's side may know of the other one, to be looked at whenever it likes. At birth
  * nobody needs anything and the slot is empty.
+ *
+ * It may lie in memory that a putter in another process shares: whoever brings that one's pictures
+ * counts them.
  */
 struct slot_face {
-    atomic_bool needed; /* the taker wants every picture, for somebody is there, or looks */
-    atomic_bool full;   /* the latest picture, or a mark, was not taken yet */
+    atomic_bool needed;     /* the taker wants every picture, for somebody is there, or looks */
+    atomic_bool full;       /* the latest picture, or a mark, was not taken yet */
+    atomic_uint sent, seen; /* pictures on their way to the slot, and those of them that arrived */
 };
 
 enum slot_item {
@@ -67,9 +71,12 @@ void slot_close(struct slot *s);
 
 const struct slot_face *slot_face(const struct slot *s); /* borrowed */
 
-/* fd: an eventfd that is written to whenever the face has changed; -1, as at birth: none. Before
- * anybody uses the slot; borrowed. */
-void slot_notify(struct slot *s, int fd);
+/* Is what was put last still there, or still on its way? */
+bool slot_face_full(const struct slot_face *f);
+
+/* What the face says is written there as well, now and whenever it changes; NULL, as at birth: no
+ * more, once this has returned. Borrowed. */
+void slot_mirror(struct slot *s, struct slot_face *copy);
 
 /* For the taker: whether every picture is needed. */
 void slot_need(struct slot *s, bool needed);

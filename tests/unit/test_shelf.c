@@ -1,4 +1,4 @@
-/* needs: app/sandbox/shelf flow/pack flow/frame base/mem base/log base/redact base/mono base/url base/thread base/err */
+/* needs: app/sandbox/shelf flow/pack flow/frame flow/slot base/mem base/log base/redact base/mono base/url base/thread base/err */
 #include "app/sandbox/shelf.h"
 
 #include "flow/frame.h"
@@ -7,13 +7,13 @@
 #include <libavutil/frame.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/pixfmt.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,17 +21,14 @@
 #include <cmocka.h>
 
 struct rig {
-    int bell;
     struct shelf *shelf;
     struct rack rack;
-    uint32_t back[WIRE_BUFFERS];
 };
 
 static void begin(struct rig *r)
 {
     memset(r, 0, sizeof(*r));
-    r->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    r->shelf = shelf_new(r->bell);
+    r->shelf = shelf_new();
     assert_non_null(r->shelf);
     assert_int_equal(rack_map(&r->rack, shelf_fd(r->shelf)), 0);
 }
@@ -39,7 +36,6 @@ static void begin(struct rig *r)
 static void end(struct rig *r)
 {
     shelf_free(r->shelf);
-    close(r->bell);
 }
 
 /* A picture of which each byte tells its place. */
@@ -67,7 +63,7 @@ static struct frame *picture(enum AVPixelFormat format, int width, int height)
 static struct frame *carry(struct rig *r, const struct frame *f, struct wire_picture *ret)
 {
     memset(ret, 0, sizeof(*ret));
-    int place = rack_place(&r->rack, r->back);
+    int place = rack_place(&r->rack, 0);
     if (place < 0 || !rack_put(&r->rack, place, f, ret))
         return NULL;
     return shelf_frame(r->shelf, ret);
@@ -108,7 +104,6 @@ static void a_picture_arrives_as_it_was(void **state)
             free(y);
             frame_unref(f);
             frame_unref(g);
-            shelf_back(r.shelf, r.back);
         }
     }
     end(&r);
@@ -126,16 +121,12 @@ static void a_place_comes_back_with_the_last_reference(void **state)
         assert_non_null(out[i]);
         assert_int_equal(p.place, i); /* the first that is free */
     }
-    assert_int_equal(rack_place(&r.rack, r.back), -1);
-    eventfd_t n;
-    assert_int_equal(eventfd_read(r.bell, &n), -1);
+    assert_int_equal(rack_place(&r.rack, 0), -1);
     frame_ref(out[2]);
     frame_unref(out[2]);
-    assert_int_equal(eventfd_read(r.bell, &n), -1);
+    assert_int_equal(rack_place(&r.rack, 1), -1);
     frame_unref(out[2]);
-    assert_int_equal(eventfd_read(r.bell, &n), 0);
-    shelf_back(r.shelf, r.back);
-    assert_int_equal(rack_place(&r.rack, r.back), 2);
+    assert_int_equal(rack_place(&r.rack, 0), 2);
     for (int i = 0; i < WIRE_BUFFERS; i++) {
         if (i != 2)
             frame_unref(out[i]);
@@ -166,7 +157,6 @@ static void what_is_described_must_be_possible(void **state)
     struct frame *f = picture(AV_PIX_FMT_YUV420P, 320, 180);
     begin(&r);
     frame_unref(carry(&r, f, &p));
-    shelf_back(r.shelf, r.back);
     const struct {
         int32_t format, width, height;
     } lies[] = {{AV_PIX_FMT_YUV420P, 0, 180}, {AV_PIX_FMT_YUV420P, -1, 180},
@@ -183,14 +173,86 @@ static void what_is_described_must_be_possible(void **state)
         assert_int_equal(errno, EPROTO);
     }
     /* A lie is not lent, so nothing has come back for it. */
-    uint32_t back[WIRE_BUFFERS];
-    shelf_back(r.shelf, back);
-    assert_memory_equal(back, r.back, sizeof(back));
+    assert_int_equal(atomic_load(&r.rack.board->back[0]), 1);
 
     struct frame *g = shelf_frame(r.shelf, &p);
     assert_non_null(g);
     assert_null(shelf_frame(r.shelf, &p)); /* it is still lent out */
     assert_int_equal(errno, EPROTO);
+    frame_unref(g);
+    frame_unref(f);
+    end(&r);
+}
+
+static void *wait_for_a_place(void *rig)
+{
+    struct rig *r = rig;
+    return rack_place(&r->rack, 60000) == 3 ? rig : NULL;
+}
+
+static void who_waits_is_woken_by_what_comes_back(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct wire_picture p;
+    struct frame *f = picture(AV_PIX_FMT_GRAY8, 64, 64), *out[WIRE_BUFFERS];
+    begin(&r);
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < WIRE_BUFFERS; i++)
+            out[i] = carry(&r, f, &p);
+        pthread_t thread;
+        void *found;
+        assert_int_equal(pthread_create(&thread, NULL, wait_for_a_place, &r), 0);
+        frame_unref(out[3]);
+        assert_int_equal(pthread_join(thread, &found), 0);
+        assert_ptr_equal(found, &r);
+        for (int i = 0; i < WIRE_BUFFERS; i++) {
+            if (i != 3)
+                frame_unref(out[i]);
+        }
+    }
+    frame_unref(f);
+    end(&r);
+}
+
+/* The slot's face lies on the board; what is on its way to the slot makes it full as well. */
+static void a_slot_is_full_from_the_moment_of_sending(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct wire_picture p;
+    struct frame *f = picture(AV_PIX_FMT_GRAY8, 64, 64);
+    begin(&r);
+    const struct slot_face *face = &r.rack.board->face;
+    struct slot_face *shown = &shelf_board(r.shelf)->face;
+    assert_false(slot_face_full(face));
+    frame_unref(carry(&r, f, &p));
+    assert_true(slot_face_full(face));
+    atomic_store(&shown->full, true);
+    atomic_fetch_add(&shown->seen, 1);
+    assert_true(slot_face_full(face));
+    atomic_store(&shown->full, false);
+    assert_false(slot_face_full(face));
+    frame_unref(f);
+    end(&r);
+}
+
+/* Whatever the process writes on the board, the daemon goes by its own counts. */
+static void a_board_that_is_scribbled_on_fools_nobody_else(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct wire_picture p;
+    struct frame *f = picture(AV_PIX_FMT_GRAY8, 64, 64);
+    begin(&r);
+    struct frame *g = carry(&r, f, &p);
+    memset(r.rack.board, 0xff, sizeof(*r.rack.board));
+    assert_null(shelf_frame(r.shelf, &p)); /* still lent out */
+    assert_int_equal(errno, EPROTO);
+    frame_unref(g);
+    assert_int_equal(atomic_load(&r.rack.board->back[0]), 1);
+    g = shelf_frame(r.shelf, &p);
+    assert_non_null(g);
     frame_unref(g);
     frame_unref(f);
     end(&r);
@@ -222,6 +284,9 @@ int main(void)
             cmocka_unit_test(a_picture_arrives_as_it_was),
             cmocka_unit_test(a_place_comes_back_with_the_last_reference),
             cmocka_unit_test(a_picture_outlives_its_shelf),
+            cmocka_unit_test(who_waits_is_woken_by_what_comes_back),
+            cmocka_unit_test(a_slot_is_full_from_the_moment_of_sending),
+            cmocka_unit_test(a_board_that_is_scribbled_on_fools_nobody_else),
             cmocka_unit_test(what_is_described_must_be_possible),
             cmocka_unit_test(nobody_can_take_the_memory_away),
     };

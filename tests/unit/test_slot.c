@@ -71,17 +71,17 @@ static void the_newest_wins(void **state)
 {
     (void)state;
     struct slot *s = new_slot();
-    assert_true(!atomic_load(&slot_face(s)->full));
+    assert_true(!slot_face_full(slot_face(s)));
     assert_int_equal(take(s), -1);
     slot_put(s, make(1));
-    assert_false(!atomic_load(&slot_face(s)->full));
+    assert_true(slot_face_full(slot_face(s)));
     slot_put(s, make(2));
     slot_put(s, make(3));
     assert_int_equal(slot_lost(s), 2);
     assert_int_equal(freed, 2);
     assert_int_equal(wakes, 3);
     assert_int_equal(take(s), 3);
-    assert_true(!atomic_load(&slot_face(s)->full));
+    assert_true(!slot_face_full(slot_face(s)));
     assert_int_equal(take(s), -1);
     slot_put(s, make(4));
     slot_free(s); /* with what is inside */
@@ -94,7 +94,7 @@ static void who_waits_is_refreshed(void **state)
     (void)state;
     struct slot *s = new_slot();
     slot_refresh(s, make(1)); /* nobody waits */
-    assert_true(!atomic_load(&slot_face(s)->full) && atomic_load(&freed) == 1);
+    assert_true(!slot_face_full(slot_face(s)) && atomic_load(&freed) == 1);
     slot_put(s, make(2));
     slot_refresh(s, make(3));
     slot_mark(s, 7);
@@ -109,7 +109,7 @@ static void who_waits_is_refreshed(void **state)
     slot_close(s);
     slot_refresh(s, make(9));
     assert_int_equal(take(s), 8);
-    assert_true(slot_lost(s) == 0 && !atomic_load(&slot_face(s)->full));
+    assert_true(slot_lost(s) == 0 && !slot_face_full(slot_face(s)));
     assert_int_equal(atomic_load(&freed), 5);
     slot_free(s);
 }
@@ -246,9 +246,31 @@ static void closing_frees_a_waiting_putter(void **state)
     slot_free(s);
 }
 
+static void a_mirror_shows_the_face(void **state)
+{
+    (void)state;
+    struct slot_face copy = {0};
+    struct slot *s = new_slot();
+    slot_need(s, true);
+    slot_put(s, make(1));
+    slot_mirror(s, &copy); /* what is so already as well */
+    assert_true(atomic_load(&copy.needed) && atomic_load(&copy.full));
+    assert_int_equal(take(s), 1);
+    slot_need(s, false);
+    assert_false(atomic_load(&copy.needed) || atomic_load(&copy.full));
+    slot_mark(s, 7);
+    assert_true(atomic_load(&copy.full));
+    slot_mirror(s, NULL);
+    assert_int_equal(take(s), 1007);
+    slot_need(s, true);
+    assert_true(atomic_load(&copy.full) && !atomic_load(&copy.needed)); /* it is left alone */
+    slot_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+            cmocka_unit_test(a_mirror_shows_the_face),
             cmocka_unit_test(the_newest_wins),
             cmocka_unit_test(who_waits_is_refreshed),
             cmocka_unit_test(a_mark_keeps_its_place),

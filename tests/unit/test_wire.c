@@ -60,7 +60,7 @@ static struct wire_message honest(enum wire_kind kind)
 static void each_kind_arrives_as_it_was_sent(void **state)
 {
     (void)state;
-    for (int kind = WIRE_SIGNS; kind <= WIRE_END; kind++) {
+    for (int kind = WIRE_STOP; kind <= WIRE_END; kind++) {
         struct wire_message out = honest((enum wire_kind)kind), in = {0};
         int fd;
         assert_int_equal(wire_send(ends[0], &out, -1, false), 0);
@@ -105,9 +105,9 @@ static void nobody_and_nothing_are_told_apart(void **state)
 static void last_words_are_heard(void **state)
 {
     (void)state;
-    struct wire_message signs = {.kind = WIRE_SIGNS}, end = honest(WIRE_END), m;
+    struct wire_message stop = {.kind = WIRE_STOP}, end = honest(WIRE_END), m;
     int fd;
-    assert_int_equal(wire_send(ends[1], &signs, -1, false), 0);
+    assert_int_equal(wire_send(ends[1], &stop, -1, false), 0);
     assert_int_equal(wire_send(ends[0], &end, -1, false), 0);
     close(ends[0]);
     ends[0] = -1;
@@ -120,7 +120,7 @@ static void last_words_are_heard(void **state)
 static void a_full_socket_is_said(void **state)
 {
     (void)state;
-    struct wire_message m = {.kind = WIRE_SIGNS};
+    struct wire_message m = {.kind = WIRE_STOP};
     int r = 0;
     for (int i = 0; i < 100000 && r == 0; i++)
         r = wire_send(ends[0], &m, -1, false);
@@ -136,7 +136,7 @@ static void what_no_honest_one_says_is_refused(void **state)
 {
     (void)state;
     struct wire_message m;
-    for (int kind = WIRE_SIGNS; kind <= WIRE_END; kind++) {
+    for (int kind = WIRE_STOP; kind <= WIRE_END; kind++) {
         m = honest((enum wire_kind)kind);
         size_t right = 0;
         for (size_t n = 0; n <= sizeof(m); n++) {

@@ -28,12 +28,13 @@
 
 #define MEMORY    ((size_t)1536 << 20) /* a decoder of 8K video keeps twenty pictures, and ours */
 #define STOCK_US  MONO_SECOND
-#define PLACE_MS  100 /* a camera waits so long for a place, and goes on without */
+#define PLACE_MS  100 /* a camera waits so long for a place, and goes on without it */
 #define OOM_SCORE "500"
 
 struct child {
     struct conf_camera conf;
     struct ear *ear;
+    struct stop *halt;
     struct rack rack;
     struct beat beat;
     uint64_t crowded; /* pictures for which there was no place */
@@ -77,13 +78,14 @@ static void on_picture(void *arg, struct frame *f, enum session_give how)
 {
     struct child *c = arg;
     struct wire_message m = {.kind = WIRE_PICTURE, .picture.how = how};
-    int place = ear_place(c->ear, &c->rack, how == GIVE_EACH ? -1 : PLACE_MS);
-    if (place >= 0 && rack_put(&c->rack, place, f, &m.picture)) {
-        ear_sent(c->ear);
+    int place;
+    do {
+        place = rack_place(&c->rack, PLACE_MS);
+    } while (place < 0 && how == GIVE_EACH && !stop_asked(c->halt));
+    if (place >= 0 && rack_put(&c->rack, place, f, &m.picture))
         tell(&m);
-    } else {
+    else
         c->crowded++;
-    }
     frame_unref(f);
 }
 
@@ -210,13 +212,13 @@ static bool receive_settings(struct child *c, uint64_t *ret_enough)
     return whole;
 }
 
-static enum source_fault run(struct child *c, uint64_t enough, struct stop *halt, struct err *e)
+static enum source_fault run(struct child *c, uint64_t enough, struct err *e)
 {
     struct session_order order = {
             .conf = &c->conf,
-            .face = ear_face(c->ear),
-            .ease = ear_ease(c->ear),
-            .halt = halt,
+            .face = &c->rack.board->face,
+            .ease = &c->rack.board->ease,
+            .halt = c->halt,
             .beat = &c->beat,
             .enough = enough,
     };
@@ -253,14 +255,14 @@ int child_main(void)
         local_keep(origin_path(c.conf.url));
     if (origin_kind(c.conf.url) == ORIGIN_WEBCAM)
         (void)local_check_webcam(origin_path(c.conf.url), NULL); /* loads a library */
-    struct stop *halt = stop_new();
+    c.halt = stop_new();
     beat_set(&c.beat, BEAT_WORKING);
-    c.ear = ear_start(CHILD_SOCKET, halt, &c.beat);
+    c.ear = ear_start(CHILD_SOCKET, c.halt, &c.beat);
     enum source_fault fault = SOURCE_UNUSABLE;
     if (!c.ear)
         err_set(&e, -EAGAIN, "%s: no thread for its process", c.conf.url_shown);
     else if (confine(&c, &e) == 0)
-        fault = run(&c, enough, halt, &e);
+        fault = run(&c, enough, &e);
     if (c.stock.decoder)
         tell_stock(&c);
     struct wire_message m = {.kind = WIRE_END};

@@ -1,6 +1,6 @@
 #include "app/sandbox/ear.h"
 
-#include "app/sandbox/shelf.h"
+#include "app/sandbox/wire.h"
 #include "base/beat.h"
 #include "base/mem.h"
 #include "base/stop.h"
@@ -20,37 +20,13 @@ struct ear {
     int socket;
     struct stop *halt;
     const struct beat *beat;
-    struct slot_face face;
-    struct ease ease;
 
     pthread_mutex_t lock; /* a leaf */
     pthread_cond_t news;
     /* protected by lock */
-    struct wire_signs signs;
-    uint32_t sent;
     bool answered;
     int answer; /* a socket, or a negative errno */
 };
-
-/* Under the lock. */
-static void show(struct ear *e)
-{
-    atomic_store(&e->face.full, e->signs.full || e->signs.seen != e->sent);
-}
-
-static void hear_signs(struct ear *e, const struct wire_signs *s)
-{
-    atomic_store(&e->face.needed, s->needed);
-    atomic_store(&e->ease.share, s->share);
-    atomic_store(&e->ease.keys, s->keys);
-    pthread_mutex_lock(&e->lock);
-    e->signs = *s;
-    show(e);
-    pthread_cond_broadcast(&e->news);
-    pthread_mutex_unlock(&e->lock);
-    if (s->stop)
-        stop_ask(e->halt);
-}
 
 static void hear_answer(struct ear *e, const struct wire_reached *r, int fd)
 {
@@ -77,8 +53,8 @@ static bool hear(struct ear *e)
     int fd;
     int r;
     while ((r = wire_receive(e->socket, false, &m, &fd)) == 0) {
-        if (m.kind == WIRE_SIGNS)
-            hear_signs(e, &m.signs);
+        if (m.kind == WIRE_STOP)
+            stop_ask(e->halt);
         else if (m.kind == WIRE_REACHED)
             hear_answer(e, &m.reached, fd);
         else
@@ -108,47 +84,12 @@ struct ear *ear_start(int socket, struct stop *halt, const struct beat *beat)
     e->socket = socket;
     e->halt = halt;
     e->beat = beat;
-    atomic_init(&e->ease.share, 1000);
     pthread_mutex_init(&e->lock, NULL);
     thread_cond_init(&e->news);
     if (thread_start(&thread, "ear", body, e) == 0)
         return e;
     free(e);
     return NULL;
-}
-
-const struct slot_face *ear_face(const struct ear *e)
-{
-    return &e->face;
-}
-
-const struct ease *ear_ease(const struct ear *e)
-{
-    return &e->ease;
-}
-
-int ear_place(struct ear *e, const struct rack *r, int timeout_ms)
-{
-    struct timespec until = thread_deadline(timeout_ms < 0 ? 0 : timeout_ms);
-    bool patient = true;
-    int place;
-    pthread_mutex_lock(&e->lock);
-    while ((place = rack_place(r, e->signs.back)) < 0 && patient && !e->signs.stop) {
-        if (timeout_ms < 0)
-            pthread_cond_wait(&e->news, &e->lock);
-        else
-            patient = pthread_cond_timedwait(&e->news, &e->lock, &until) != ETIMEDOUT;
-    }
-    pthread_mutex_unlock(&e->lock);
-    return place;
-}
-
-void ear_sent(struct ear *e)
-{
-    pthread_mutex_lock(&e->lock);
-    e->sent++;
-    show(e);
-    pthread_mutex_unlock(&e->lock);
 }
 
 int ear_reached(struct ear *e)

@@ -1,8 +1,8 @@
 /*
- * About one camera's process, on the camera's thread. It waits for three things: the process, which
- * sends pictures and news; a bell, as something that the process may know has changed; and a
- * stop. The process is asked to leave, and has a moment for saying good-bye to its camera; then it
- * is ended.
+ * About one camera's process, on the camera's thread. It waits for two things: the process, which
+ * sends pictures and news, and a stop. What the process may know it sees on the shelf's board: the
+ * slot and the frames write there by themselves. It is asked to leave, and has a moment for saying
+ * good-bye to its camera; then it is ended.
  */
 #include "app/sandbox/host.h"
 
@@ -41,11 +41,11 @@ struct host {
     struct ways ways;
     int socket;
     pid_t pid;
-    struct wire_signs told; /* what it was told last */
-    uint32_t seen;          /* its pictures, so far */
-    int64_t heard_us;       /* when it last said something */
-    int64_t leave_us;       /* by then it must have left; 0: it was not asked to */
-    int64_t minute_us;      /* in which it has said so many lines */
+    struct board *board;
+    int64_t heard_us;  /* when it last said something */
+    int64_t leave_us;  /* by then it must have left; 0: it was not asked to */
+    bool asked;        /* and knows */
+    int64_t minute_us; /* in which it has said so many lines */
     int lines;
     bool over; /* the end is known */
     enum source_fault fault;
@@ -68,21 +68,17 @@ static void give_up(struct host *h, const char *why)
 
 /* ------------------------------------------------------------- what it may know --- */
 
-static void tell_signs(struct host *h, bool stop)
+static void show_ease(struct host *h)
 {
-    const struct session_order *o = h->order;
-    struct wire_message m = {.kind = WIRE_SIGNS};
-    m.signs.needed = atomic_load(&o->face->needed);
-    m.signs.full = atomic_load(&o->face->full);
-    m.signs.keys = ease_keys(o->ease);
-    m.signs.share = o->ease ? atomic_load(&o->ease->share) : 1000;
-    m.signs.stop = stop;
-    m.signs.seen = h->seen;
-    shelf_back(h->shelf, m.signs.back);
-    if (memcmp(&m.signs, &h->told, sizeof(m.signs)) == 0)
-        return;
-    if (wire_send(h->socket, &m, -1, false) == 0) /* that it is gone will be heard */
-        h->told = m.signs;
+    const struct ease *o = h->order->ease;
+    atomic_store(&h->board->ease.share, o ? atomic_load(&o->share) : 1000);
+    atomic_store(&h->board->ease.keys, ease_keys(o));
+}
+
+static void ask_to_leave(struct host *h)
+{
+    struct wire_message m = {.kind = WIRE_STOP};
+    h->asked = wire_send(h->socket, &m, -1, false) == 0; /* that it is gone will be heard */
 }
 
 /* ------------------------------------------------------------- what it asks for --- */
@@ -120,7 +116,7 @@ static void take_picture(struct host *h, const struct wire_picture *p)
     }
     if (f)
         h->to->picture(h->to->arg, f, (enum session_give)p->how);
-    h->seen++;
+    atomic_fetch_add(&h->board->face.seen, 1);
 }
 
 static void take_stock(struct host *h, const struct wire_stock *s)
@@ -222,21 +218,19 @@ static void listen_to(struct host *h)
 static void watch(struct host *h)
 {
     struct stop *halt = h->order->halt;
-    struct pollfd fds[] = {{.fd = h->socket, .events = POLLIN},
-            {.fd = h->order->bell, .events = POLLIN}, {.fd = stop_fd(halt), .events = POLLIN}};
+    struct pollfd fds[] = {
+            {.fd = h->socket, .events = POLLIN}, {.fd = stop_fd(halt), .events = POLLIN}};
     h->heard_us = mono_us();
     while (!h->over) {
         beat_set(h->order->beat, BEAT_WORKING);
         int64_t now = mono_us();
         if (!h->leave_us && stop_asked(halt))
             h->leave_us = now + LEAVE_US;
-        tell_signs(h, h->leave_us != 0);
-        fds[2].fd = h->leave_us ? -1 : stop_fd(halt);
-        (void)poll(fds, 3, TICK_MS);
-        if (fds[1].revents & POLLIN) {
-            uint64_t n;
-            (void)!read(h->order->bell, &n, sizeof(n));
-        }
+        if (h->leave_us && !h->asked)
+            ask_to_leave(h);
+        show_ease(h);
+        fds[1].fd = h->leave_us ? -1 : stop_fd(halt);
+        (void)poll(fds, 2, TICK_MS);
         listen_to(h);
         now = mono_us();
         if (!h->over && h->leave_us && now > h->leave_us)
@@ -252,13 +246,16 @@ static bool begin(struct host *h)
 {
     const struct conf_camera *conf = h->order->conf;
     int pair[2];
-    h->shelf = shelf_new(h->order->bell);
+    h->shelf = shelf_new();
     if (!h->shelf || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
         err_set(h->e, -errno, "%.160s: nothing to speak with its process: %s", conf->url_shown,
                 err_name(errno));
         return false;
     }
     h->socket = pair[0];
+    h->board = shelf_board(h->shelf);
+    slot_mirror(h->order->slot, &h->board->face);
+    show_ease(h);
     h->pid = spawn_child(conf->name, pair[1], shelf_fd(h->shelf), h->e);
     close(pair[1]);
     if (h->pid < 0) {
@@ -290,6 +287,7 @@ enum source_fault host_run(
     if (h.socket >= 0)
         close(h.socket);
     ways_close(&h.ways);
+    slot_mirror(order->slot, NULL);
     shelf_free(h.shelf);
     return h.fault;
 }

@@ -1,25 +1,34 @@
 #include "app/sandbox/shelf.h"
 
 #include "base/mem.h"
+#include "base/mono.h"
 #include "flow/frame.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-#define SHELF_SIZE (PACK_SIZE * WIRE_BUFFERS)
+#define BOARD_SIZE 65536 /* the largest page that a kernel of ours has */
+#define SHELF_SIZE (BOARD_SIZE + PACK_SIZE * WIRE_BUFFERS)
+
+/* The same in two processes. */
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_BOOL_LOCK_FREE == 2, "no locks in the board");
+_Static_assert(sizeof(atomic_uint) == sizeof(uint32_t), "a futex");
 
 struct shelf {
     atomic_uint refs; /* the owner, and each frame that is about */
-    int fd, notify;
+    int fd;
+    struct board *board;
     uint8_t *base;
-    atomic_uint back[WIRE_BUFFERS];
-    uint32_t sent[WIRE_BUFFERS]; /* the camera's thread: how often each place was lent */
+    atomic_uint back[WIRE_BUFFERS]; /* what the board shows */
+    uint32_t sent[WIRE_BUFFERS];    /* the camera's thread: how often each place was lent */
 };
 
 struct loan {
@@ -34,18 +43,21 @@ static uint8_t *place_at(uint8_t *base, int place)
 
 /* ------------------------------------------------------------- the daemon's --- */
 
-struct shelf *shelf_new(int notify)
+struct shelf *shelf_new(void)
 {
     struct shelf *s = mem_new(1, sizeof(*s));
+    void *all = MAP_FAILED;
     atomic_init(&s->refs, 1);
-    s->base = MAP_FAILED;
-    s->notify = fcntl(notify, F_DUPFD_CLOEXEC, 0);
     s->fd = memfd_create("faced-pictures", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (s->notify >= 0 && s->fd >= 0 && ftruncate(s->fd, SHELF_SIZE) == 0 &&
+    if (s->fd >= 0 && ftruncate(s->fd, SHELF_SIZE) == 0 &&
             fcntl(s->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        s->base = mmap(NULL, SHELF_SIZE, PROT_READ, MAP_SHARED, s->fd, 0);
-    if (s->base != MAP_FAILED)
-        return s;
+        all = mmap(NULL, SHELF_SIZE, PROT_READ, MAP_SHARED, s->fd, 0);
+    if (all != MAP_FAILED) {
+        s->board = all;
+        s->base = (uint8_t *)all + BOARD_SIZE;
+        if (mprotect(all, BOARD_SIZE, PROT_READ | PROT_WRITE) == 0)
+            return s;
+    }
     int error = errno;
     shelf_free(s);
     errno = error;
@@ -56,12 +68,10 @@ void shelf_free(struct shelf *s)
 {
     if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
         return;
-    if (s->base != MAP_FAILED)
-        munmap(s->base, SHELF_SIZE);
+    if (s->board)
+        munmap(s->board, SHELF_SIZE);
     if (s->fd >= 0)
         close(s->fd);
-    if (s->notify >= 0)
-        close(s->notify);
     free(s);
 }
 
@@ -70,18 +80,20 @@ int shelf_fd(const struct shelf *s)
     return s->fd;
 }
 
-void shelf_back(struct shelf *s, uint32_t ret[WIRE_BUFFERS])
+struct board *shelf_board(const struct shelf *s)
 {
-    for (int i = 0; i < WIRE_BUFFERS; i++)
-        ret[i] = atomic_load(&s->back[i]);
+    return s->board;
 }
 
 static void give_back(void *loan)
 {
     struct loan *l = loan;
-    atomic_fetch_add(&l->shelf->back[l->place], 1);
-    (void)eventfd_write(l->shelf->notify, 1);
-    shelf_free(l->shelf);
+    struct shelf *s = l->shelf;
+    unsigned back = atomic_fetch_add(&s->back[l->place], 1) + 1;
+    atomic_store(&s->board->back[l->place], back);
+    atomic_fetch_add(&s->board->turns, 1);
+    (void)syscall(SYS_futex, &s->board->turns, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    shelf_free(s);
     free(l);
 }
 
@@ -111,20 +123,34 @@ struct frame *shelf_frame(struct shelf *s, const struct wire_picture *p)
 
 int rack_map(struct rack *r, int fd)
 {
-    void *base = mmap(NULL, SHELF_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (base == MAP_FAILED)
+    void *all = mmap(NULL, SHELF_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (all == MAP_FAILED)
         return -errno;
-    *r = (struct rack){.base = base};
+    *r = (struct rack){.board = all, .base = (uint8_t *)all + BOARD_SIZE};
     return 0;
 }
 
-int rack_place(const struct rack *r, const uint32_t back[WIRE_BUFFERS])
+static int free_place(const struct rack *r)
 {
     for (int i = 0; i < WIRE_BUFFERS; i++) {
-        if (r->out[i] == back[i])
+        if (r->out[i] == atomic_load(&r->board->back[i]))
             return i;
     }
     return -1;
+}
+
+int rack_place(const struct rack *r, int timeout_ms)
+{
+    int64_t until = mono_us() + (int64_t)timeout_ms * 1000;
+    for (;;) {
+        unsigned turns = atomic_load(&r->board->turns);
+        int place = free_place(r);
+        int64_t left_us = until - mono_us();
+        if (place >= 0 || left_us <= 0)
+            return place;
+        struct timespec left = {left_us / MONO_SECOND, left_us % MONO_SECOND * 1000};
+        (void)syscall(SYS_futex, &r->board->turns, FUTEX_WAIT, turns, &left, NULL, 0);
+    }
 }
 
 bool rack_put(struct rack *r, int place, const struct frame *f, struct wire_picture *ret)
@@ -139,5 +165,6 @@ bool rack_put(struct rack *r, int place, const struct frame *f, struct wire_pict
     ret->block = map->block;
     memcpy(ret->at_us, map->at_us, sizeof(map->at_us[0]) * (size_t)(map->cols * map->rows));
     r->out[place]++;
+    atomic_fetch_add(&r->board->face.sent, 1);
     return true;
 }

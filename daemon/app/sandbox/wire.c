@@ -25,7 +25,7 @@ union control {
     (offsetof(struct wire_message, member) + sizeof(((struct wire_message *)NULL)->member))
 
 static const size_t sizes[] = {
-        [WIRE_SIGNS] = SIZE_OF(signs),
+        [WIRE_STOP] = SIZE_OF(kind),
         [WIRE_REACHED] = SIZE_OF(reached),
         [WIRE_READY] = SIZE_OF(ready),
         [WIRE_REACH] = SIZE_OF(reach),
@@ -48,7 +48,7 @@ static bool is_grid(const struct wire_picture *p)
 /* Its numbers of columns and rows have arrived, or size is too small and 0 comes out. */
 static size_t size_of(const struct wire_message *m, size_t size)
 {
-    if (size < sizeof(m->kind) || m->kind < WIRE_SIGNS || m->kind > WIRE_END)
+    if (size < sizeof(m->kind) || m->kind < WIRE_STOP || m->kind > WIRE_END)
         return 0;
     if (m->kind != WIRE_PICTURE)
         return sizes[m->kind];

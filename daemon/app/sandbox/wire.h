@@ -10,8 +10,9 @@
 
 /*
  * What the daemon and the process that decodes one camera say to each other, one message a
- * datagram (SOCK_SEQPACKET): pictures lie in shared memory (app/sandbox/shelf.h), all the rest
- * travels here, and so is copied by the kernel before anybody looks at it.
+ * datagram (SOCK_SEQPACKET): pictures, and what the process may know, lie in shared memory
+ * (app/sandbox/shelf.h); all that the daemon hears travels here, and so is copied by the kernel
+ * before anybody looks at it.
  *
  * The daemon takes the other side for an enemy's: wire_receive() hands out only what
  * wire_is_sound(). A message that is not ends the session.
@@ -20,8 +21,8 @@
  */
 enum wire_kind {
     /* from the daemon */
-    WIRE_SIGNS = 1,
-    WIRE_REACHED, /* with a socket, or the reason why not */
+    WIRE_STOP = 1, /* the session shall end */
+    WIRE_REACHED,  /* with a socket, or the reason why not */
     /* from the process */
     WIRE_READY,
     WIRE_REACH, /* connect me */
@@ -39,16 +40,6 @@ enum wire_kind {
 #define WIRE_BUFFERS  6 /* places for pictures on the shelf */
 #define WIRE_TEXT     512
 #define WIRE_DATAGRAM 1500
-
-/* All that the daemon's side shows, each time something of it has changed. */
-struct wire_signs {
-    bool needed, full;           /* struct slot_face */
-    bool keys;                   /* struct ease */
-    bool stop;                   /* the session shall end */
-    int32_t share;               /* struct ease */
-    uint32_t seen;               /* pictures that the face knows of */
-    uint32_t back[WIRE_BUFFERS]; /* how often a picture in this place has been given back */
-};
 
 struct wire_reach {
     char host[256];
@@ -116,7 +107,6 @@ struct wire_end {
 struct wire_message {
     uint32_t kind;
     union {
-        struct wire_signs signs;
         struct wire_reached reached;
         struct wire_ready ready;
         struct wire_reach reach;
