@@ -199,10 +199,12 @@ torture:
 	@$(MAKE) --no-print-directory all tools clips
 	@BUILD=$(OUT) FACED_MODE=$(MODE) FACED_MODELS=$(MODELS) $(PYTHON) tests/torture $(if $(SHORT),--short) $(TORTURE)
 # ------------------------------------------------------------- hostile input ---
-# tests/fuzz/fuzz_NAME.c names what it needs as unit tests do. `make fuzz` runs each for T seconds by
-# clang's libFuzzer, or TARGET= alone; `make fuzz-check` gives the corpora to what the usual compiler
-# makes of them; `make fuzz-keep` takes over the least of what was found that covers as much.
+# tests/fuzz/fuzz_NAME.c names what it needs as unit tests do. `make fuzz` runs each for T seconds of
+# CPU time by clang's libFuzzer, or TARGET= alone, JOBS= beside each other; `make fuzz-check` gives the
+# corpora to what the usual compiler makes of them; `make fuzz-keep` takes over the least of what was
+# found that covers as much; `make fuzz-sum` adds up all runs so far.
 T    ?= 60
+JOBS ?= 1
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_RUN = $(if $(filter command,$(firstword $(origin TARGET))),$(TARGET),$(FUZZ))
 
@@ -217,13 +219,13 @@ fuzz:
 	@sh tests/tools/deps.sh build check fuzz
 	@$(MAKE) --no-print-directory MODE=fuzz CC=clang CXX=clang++ fuzz-targets
 	@$(PYTHON) tests/fuzz/seeds.py $(OUT)/fuzz/work
-	@$(PYTHON) tests/fuzz/fuzz.py run --seconds $(T) $(OUT)/fuzz $(FUZZ_RUN)
+	@$(PYTHON) tests/fuzz/fuzz.py run --seconds $(T) --jobs $(JOBS) $(OUT)/fuzz $(FUZZ_RUN)
 
 fuzz-check:
 	@$(MAKE) --no-print-directory MODE=corpus fuzz-targets
 	@$(PYTHON) tests/fuzz/fuzz.py check $(OUT)/corpus $(FUZZ_RUN)
 
-fuzz-keep: ; @$(PYTHON) tests/fuzz/fuzz.py keep $(OUT)/fuzz $(FUZZ_RUN)
+fuzz-keep fuzz-sum: fuzz-%: ; @$(PYTHON) tests/fuzz/fuzz.py $* $(OUT)/fuzz $(FUZZ_RUN)
 
 demo: deps
 	@$(MAKE) --no-print-directory all tools clips
@@ -289,7 +291,7 @@ check-fleet:
 
 clean: ; rm -rf $(OUT)
 
-.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench bench-tracking soak demo golden golden-check install install-models uninstall deb check-system torture check-fleet fuzz fuzz-targets fuzz-check fuzz-keep clean
+.PHONY: all man tests tools models clips deps quick layers style check scenarios asan tsan tsan-tests bench bench-tracking soak demo golden golden-check install install-models uninstall deb check-system torture check-fleet fuzz fuzz-targets fuzz-check fuzz-keep fuzz-sum clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(TOOLS:%=$(B)/tests/tools/%.d) $(OBJ:.o=.d) $(MAINS:.o=.d) $(TESTS:$(B)/tests/%=$(B)/tests/unit/%.d) \

@@ -7,6 +7,7 @@
  * (`make fuzz`) and tests/fuzz/replay.c with each file of the corpus (`make fuzz-check`). The same
  * bytes do the same each time: no time, no random number, nothing kept from call to call.
  */
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -95,4 +96,41 @@ KIT int take_file(struct input *in, char ret_path[64])
     HOLDS(fd >= 0 && write(fd, in->data, in->left) == (ssize_t)in->left);
     (void)snprintf(ret_path, 64, "/proc/self/fd/%d", fd);
     return fd;
+}
+
+/* Removes the files of a folder; in a folder of ours there are no others. */
+KIT void empty_folder(const char *dir)
+{
+    DIR *d = opendir(dir);
+    struct dirent *entry;
+    while (d && (entry = readdir(d))) {
+        char one[512];
+        (void)snprintf(one, sizeof(one), "%s/%s", dir, entry->d_name);
+        if (entry->d_name[0] != '.')
+            (void)unlink(one);
+    }
+    if (d)
+        closedir(d);
+}
+
+static char fuzz_folder[64];
+
+KIT void remove_folder(void)
+{
+    empty_folder(fuzz_folder);
+    (void)rmdir(fuzz_folder);
+}
+
+/* A folder of this process's own in memory, made at the first call and removed at its end; after a
+ * crash by fuzz.py, in whose folder ($FUZZ_FOLDER) it lies. */
+KIT const char *take_folder(void)
+{
+    const char *in = getenv("FUZZ_FOLDER"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
+    if (!*fuzz_folder) {
+        int n = snprintf(
+                fuzz_folder, sizeof(fuzz_folder), "%s/faced-fuzz-XXXXXX", in ? in : "/dev/shm");
+        HOLDS(n > 0 && (size_t)n < sizeof(fuzz_folder) && mkdtemp(fuzz_folder));
+        HOLDS(atexit(remove_folder) == 0);
+    }
+    return fuzz_folder;
 }

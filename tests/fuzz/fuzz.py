@@ -1,18 +1,21 @@
 #!/usr/bin/python3
-"""Runs the fuzz targets one after another, or their corpora once.
+"""Runs the fuzz targets, or their corpora once.
 
-    fuzz.py run --seconds N BINARIES TARGET...   libFuzzer for N seconds each, and a table
+    fuzz.py run --seconds N BINARIES TARGET...   libFuzzer for N CPU seconds each, and a table
     fuzz.py check BINARIES TARGET...             every file of tests/fuzz/corpus, and a tally
     fuzz.py keep BINARIES TARGET...              the least of what was found that covers as much
+    fuzz.py sum BINARIES TARGET...               a table of all runs so far
 
 What `run` finds goes to BINARIES/work/TARGET, a crashing input to BINARIES/findings; each run adds a
-line to BINARIES/runs.jsonl. Times are CPU time, user and system.
+line to BINARIES/runs.jsonl. Times are CPU time, user and system, of the fuzzer alone: who stops it
+for a while, or needs the machine himself, takes nothing from it.
 """
 import argparse
+import concurrent.futures
 import json
+import math
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -23,6 +26,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 CORPUS = os.path.join(TOP, "tests", "fuzz", "corpus")
 LONGEST = {"stream": 1024, "database": 1024, "upload": 4096, "http": 2048}  # else 2048
 KEPT = 90_000  # bytes of one target's corpus, the smallest files first
+ROUND_S = 300  # libFuzzer minds the clock on the wall: so it is asked again until it has had enough
 ENVIRONMENT = dict(os.environ, UBSAN_OPTIONS="print_stacktrace=1",
                    LSAN_OPTIONS="print_suppressions=0")
 
@@ -33,56 +37,92 @@ def corpus(target):
     return folder
 
 
+def call(command, out):
+    """Exit status and CPU seconds of a program that has a folder in memory for itself."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="faced-fuzz-") as place:
+        p = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=out,
+                             stderr=subprocess.STDOUT, env=dict(ENVIRONMENT, FUZZ_FOLDER=place))
+        _, status, usage = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+        return p.returncode, usage.ru_utime + usage.ru_stime
+
+
 def libfuzzer(binaries, target, arguments, log):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = ["nice", "-n", "19", os.path.join(os.path.abspath(binaries), "fuzz_" + target)]
     with open(log, "w") as out:
-        code = subprocess.run(command + arguments, cwd=TOP, stdin=subprocess.DEVNULL, stdout=out,
-                              stderr=subprocess.STDOUT, env=ENVIRONMENT).returncode
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+        code, cpu = call(command + arguments, out)
     with open(log, errors="replace") as f:
         return code, cpu, f.read()
 
 
-def run(binaries, target, seconds):
+def run(binaries, target, seconds, patience):
     work = os.path.join(binaries, "work", target)
     findings = os.path.join(binaries, "findings")
     for folder in (work, findings):
         os.makedirs(folder, exist_ok=True)
-    arguments = [f"-max_total_time={seconds}", f"-max_len={LONGEST.get(target, 2048)}",
-                 f"-artifact_prefix={os.path.abspath(findings)}/{target}-", "-timeout=20",
+    arguments = [f"-max_len={LONGEST.get(target, 2048)}", f"-timeout={patience}",
+                 f"-artifact_prefix={os.path.abspath(findings)}/{target}-",
                  "-print_final_stats=1", "-print_funcs=0"]
     words = os.path.join(TOP, "tests", "fuzz", target + ".dict")
     if os.path.exists(words):
         arguments.append("-dict=" + words)
+    arguments += [os.path.abspath(work), corpus(target)]
     log = os.path.join(binaries, target + ".log")
-    code, cpu, text = libfuzzer(binaries, target,
-                                arguments + [os.path.abspath(work), corpus(target)], log)
-    marks = re.findall(r"cov: (\d+) ft: (\d+)", text)
-    runs = re.findall(r"stat::number_of_executed_units: (\d+)", text)
-    result = {"target": target, "when": int(time.time()), "runs": int(runs[-1]) if runs else 0,
-              "cpu_s": round(cpu, 1), "edges": int(marks[-1][0]) if marks else 0,
-              "features": int(marks[-1][1]) if marks else 0, "findings": 1 if code else 0}
-    with open(os.path.join(binaries, "runs.jsonl"), "a") as f:
-        f.write(json.dumps(result) + "\n")
-    if code:
-        print("\n".join(text.splitlines()[-60:]))
-        print(f"{target}: a finding; all of it is in {log}")
-    return result
+    total = {"target": target, "runs": 0, "cpu_s": 0, "edges": 0, "features": 0, "findings": 0}
+    while total["cpu_s"] < seconds and not total["findings"]:
+        wall = min(ROUND_S, max(5, math.ceil(seconds - total["cpu_s"])))
+        code, cpu, text = libfuzzer(binaries, target, [f"-max_total_time={wall}"] + arguments, log)
+        marks = re.findall(r"cov: (\d+) ft: (\d+)", text)
+        runs = re.findall(r"stat::number_of_executed_units: (\d+)", text)
+        result = {"target": target, "when": int(time.time()), "runs": int(runs[-1]) if runs else 0,
+                  "cpu_s": round(cpu, 1), "edges": int(marks[-1][0]) if marks else 0,
+                  "features": int(marks[-1][1]) if marks else 0, "findings": 1 if code else 0}
+        with open(os.path.join(binaries, "runs.jsonl"), "a") as f:
+            f.write(json.dumps(result) + "\n")
+        add(total, result)
+        if code:
+            print("\n".join(text.splitlines()[-60:]))
+            print(f"{target}: a finding; all of it is in {log}", flush=True)
+    return total
+
+
+def add(total, result):
+    for key in ("runs", "cpu_s", "findings"):
+        total[key] += result[key]
+    for key in ("edges", "features"):
+        total[key] = max(total[key], result[key])
 
 
 def row(cells):
     print("| " + " | ".join(str(c).rjust(10) for c in cells) + " |", flush=True)
 
 
-def run_all(binaries, targets, seconds):
-    results = [run(binaries, t, seconds) for t in targets]
+def table(results):
     row(["target", "runs", "CPU s", "runs a s", "edges", "features", "findings"])
     for r in results:
-        row([r["target"], r["runs"], r["cpu_s"], int(r["runs"] / max(r["cpu_s"], 0.1)), r["edges"],
-             r["features"], r["findings"]])
+        row([r["target"], r["runs"], round(r["cpu_s"]), int(r["runs"] / max(r["cpu_s"], 0.1)),
+             r["edges"], r["features"], r["findings"]])
+    row(["all", sum(r["runs"] for r in results), round(sum(r["cpu_s"] for r in results)), "", "",
+         "", sum(r["findings"] for r in results)])
+
+
+def run_all(binaries, targets, seconds, jobs, patience):
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        results = list(pool.map(lambda t: run(binaries, t, seconds, patience), targets))
+    table(results)
     return 1 if any(r["findings"] for r in results) else 0
+
+
+def sum_all(binaries, targets):
+    totals = {}
+    with open(os.path.join(binaries, "runs.jsonl")) as f:
+        for line in f:
+            result = json.loads(line)
+            if result["target"] in targets:
+                add(totals.setdefault(result["target"], dict(result, runs=0, cpu_s=0, findings=0)),
+                    result)
+    table([totals[t] for t in sorted(totals)])
+    return 0
 
 
 def check_all(binaries, targets):
@@ -92,13 +132,15 @@ def check_all(binaries, targets):
         program = os.path.join(binaries, "fuzz_" + target)
         files = [os.path.join(CORPUS, target, n) for n in sorted(os.listdir(corpus(target)))]
         for group in [files] if files else []:
-            r = subprocess.run([program] + group, cwd=TOP, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=ENVIRONMENT)
-            if r.returncode == 0:
+            with tempfile.TemporaryFile() as out:
+                code, _ = call([program] + group, out)
+                out.seek(0)
+                said = out.read().decode(errors="replace")
+            if code == 0:
                 passed += len(group)
                 continue
             failed += 1
-            print(r.stdout.decode(errors="replace")[-6000:])
+            print(said[-6000:])
             print(f"FAILED fuzz_{target}: the last file named above, or one before it")
         if not files:
             failed += 1
@@ -132,13 +174,17 @@ def keep(binaries, target):
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("what", choices=["run", "check", "keep"])
+    p.add_argument("what", choices=["run", "check", "keep", "sum"])
     p.add_argument("--seconds", type=int, default=60)
+    p.add_argument("--jobs", type=int, default=1, help="targets beside each other")
+    p.add_argument("--patience", type=int, default=20, help="seconds that one input may take")
     p.add_argument("binaries")
     p.add_argument("targets", nargs="+")
     a = p.parse_args()
     if a.what == "run":
-        return run_all(a.binaries, a.targets, a.seconds)
+        return run_all(a.binaries, a.targets, a.seconds, a.jobs, a.patience)
+    if a.what == "sum":
+        return sum_all(a.binaries, a.targets)
     if a.what == "check":
         return check_all(a.binaries, a.targets)
     return max(keep(a.binaries, t) for t in a.targets)

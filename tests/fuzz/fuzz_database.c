@@ -14,12 +14,11 @@
 #include "store/sql.h"
 #include "store/verify.h"
 
-#include <dirent.h>
 #include <sqlite3.h>
 
 #define SIZE_MAX_KB 1024
 
-static char dir[64], path[96];
+static char path[96];
 static struct whole {
     uint8_t *bytes;
     size_t size;
@@ -43,26 +42,10 @@ static void save(const uint8_t *bytes, size_t size)
     (void)fclose(f);
 }
 
-static void clear(void)
-{
-    DIR *d = opendir(dir);
-    struct dirent *entry;
-    HOLDS(d);
-    while ((entry = readdir(d))) {
-        char one[512];
-        (void)snprintf(one, sizeof(one), "%s/%s", dir, entry->d_name);
-        if (entry->d_name[0] != '.')
-            (void)unlink(one);
-    }
-    closedir(d);
-}
-
 static void begin(void)
 {
     log_open(LEVEL_NONE);
-    (void)snprintf(dir, sizeof(dir), "/dev/shm/faced-fuzz-XXXXXX");
-    HOLDS(mkdtemp(dir));
-    (void)snprintf(path, sizeof(path), "%s/faced.db", dir);
+    (void)snprintf(path, sizeof(path), "%s/faced.db", take_folder());
     whole[0] = load("tests/data/faced-schema-1.db");
     save(whole[0].bytes, whole[0].size);
     struct sqlite3 *db = NULL;
@@ -136,9 +119,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, size};
     struct sqlite3 *db = NULL;
     struct err e = {0};
-    if (!*dir)
+    if (!*path)
         begin();
-    clear();
+    empty_folder(take_folder());
     uint8_t what = take_byte(&in);
     const struct whole *w = &whole[what & 1];
     uint8_t *bytes = malloc(w->size);
@@ -157,6 +140,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         sqlite3_close(db);
         ask();
     }
-    clear();
+    empty_folder(take_folder());
     return 0;
 }

@@ -94,13 +94,12 @@ static void find_port(void)
 
 static void begin(void)
 {
-    static char dir[64], path[96], text[1024];
+    static char path[96], text[1024];
+    const char *dir = take_folder();
     struct conf *conf = NULL;
     struct err e = {0};
     log_open(LEVEL_NONE);
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)snprintf(dir, sizeof(dir), "/dev/shm/faced-fuzz-XXXXXX");
-    HOLDS(mkdtemp(dir));
     (void)snprintf(path, sizeof(path), "%s/faced.db", dir);
     make_database(path);
     find_port();
