@@ -55,9 +55,10 @@ int ways_connect(struct ways *w, const char *host, int port, const struct stop *
     if (!is_its_camera(w->conf, host, port))
         return -EACCES;
     int fd = reach(host, port, REACH_MS, stop);
-    w->camera_size = sizeof(w->camera);
-    if (fd >= 0 && getpeername(fd, (struct sockaddr *)&w->camera, &w->camera_size) < 0)
-        w->camera_size = 0;
+    socklen_t size = sizeof(w->camera);
+    w->camera_size = 0; /* no address, no datagrams: one of zeros is this host's */
+    if (fd >= 0 && getpeername(fd, (struct sockaddr *)&w->camera, &size) == 0)
+        w->camera_size = size;
     return fd;
 }
 
