@@ -89,6 +89,59 @@ static void a_descriptor_goes_along(void **state)
     close(fds[1]);
 }
 
+/* The number that the next descriptor of ours would have. */
+static int next_descriptor(void)
+{
+    int fd = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    close(fd);
+    return fd;
+}
+
+/* n bytes with so many descriptors, as wire_send() never sends them. */
+static void send_with(const void *bytes, size_t n, size_t n_fds)
+{
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int) * 4)];
+    } control = {0};
+    struct iovec part = {(void *)bytes, n};
+    struct msghdr h = {.msg_iov = &part,
+            .msg_iovlen = 1,
+            .msg_control = control.bytes,
+            .msg_controllen = CMSG_SPACE(sizeof(int) * n_fds)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+    int fds[] = {ends[0], ends[0], ends[0], ends[0]};
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+    memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
+    assert_int_equal(sendmsg(ends[0], &h, 0), n);
+}
+
+/* Else a process could use up the daemon's descriptors, two with each message. */
+static void no_descriptor_stays_behind(void **state)
+{
+    (void)state;
+    struct wire_message m = honest(WIRE_READY), in;
+    size_t whole = offsetof(struct wire_message, ready) + sizeof(m.ready);
+    int lowest = next_descriptor(), fd;
+    for (size_t n_fds = 2; n_fds <= 4; n_fds++) {
+        send_with(&m, whole, n_fds);
+        assert_int_equal(wire_receive(ends[1], false, &in, &fd), -EPROTO);
+        assert_int_equal(fd, -1);
+        assert_int_equal(next_descriptor(), lowest);
+    }
+    send_with(&m, whole + 1, 1);
+    assert_int_equal(wire_receive(ends[1], false, &in, &fd), -EPROTO);
+    assert_int_equal(fd, -1);
+    assert_int_equal(next_descriptor(), lowest);
+    send_with(&m, 0, 1); /* a message of nothing looks like the end */
+    assert_int_equal(wire_receive(ends[1], false, &in, &fd), -EPIPE);
+    assert_int_equal(fd, -1);
+    assert_int_equal(next_descriptor(), lowest);
+}
+
 static void nobody_and_nothing_are_told_apart(void **state)
 {
     (void)state;
@@ -237,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(each_kind_arrives_as_it_was_sent, begin, end),
             cmocka_unit_test_setup_teardown(a_descriptor_goes_along, begin, end),
+            cmocka_unit_test_setup_teardown(no_descriptor_stays_behind, begin, end),
             cmocka_unit_test_setup_teardown(nobody_and_nothing_are_told_apart, begin, end),
             cmocka_unit_test_setup_teardown(last_words_are_heard, begin, end),
             cmocka_unit_test_setup_teardown(a_full_socket_is_said, begin, end),

@@ -198,10 +198,12 @@ int wire_receive(int socket, bool wait, struct wire_message *ret, int *ret_fd)
 {
     struct iovec part = {.iov_base = ret, .iov_len = sizeof(*ret)};
     union control control = {0};
+    /* Room for one descriptor and no more: what has none is never opened here. CMSG_SPACE() would
+     * leave room for a second one, of which nobody would know. */
     struct msghdr h = {.msg_iov = &part,
             .msg_iovlen = 1,
             .msg_control = control.bytes,
-            .msg_controllen = sizeof(control.bytes)};
+            .msg_controllen = CMSG_LEN(sizeof(int))};
     ssize_t n;
     *ret_fd = -1;
     /* Who leaves with something unread resets the connection, and that is told once, before what
@@ -211,13 +213,12 @@ int wire_receive(int socket, bool wait, struct wire_message *ret, int *ret_fd)
     } while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0)
         return errno == EAGAIN ? -EAGAIN : -EPIPE;
-    *ret_fd = descriptor(&h);
-    if (n == 0)
-        return -EPIPE;
-    if (!(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && wire_is_sound(ret, (size_t)n))
+    int fd = descriptor(&h);
+    if (!(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && wire_is_sound(ret, (size_t)n)) {
+        *ret_fd = fd;
         return 0;
-    if (*ret_fd >= 0)
-        close(*ret_fd);
-    *ret_fd = -1;
-    return -EPROTO;
+    }
+    if (fd >= 0)
+        close(fd); /* also one that came with a message of nothing, which looks like the end */
+    return n == 0 ? -EPIPE : -EPROTO;
 }
