@@ -47,6 +47,8 @@ static struct wire_message honest(enum wire_kind kind)
     case WIRE_SEND: m.send.from = m.send.to = 5000; break;
     case WIRE_LOG: memcpy(m.log.text, "a line", 7); break;
     case WIRE_PICTURE:
+        m.picture.packed.width = 1920;
+        m.picture.packed.height = 1080;
         m.picture.cols = 32;
         m.picture.rows = 18;
         m.picture.block = 60;
@@ -233,6 +235,22 @@ static void what_no_honest_one_says_is_refused(void **state)
     REFUSED(WIRE_END, m.end.code = 1);
 }
 
+/* As large as a decoder's, at a time with which one can reckon. */
+static void a_picture_beyond_its_bounds_is_refused(void **state)
+{
+    (void)state;
+    struct wire_message m;
+    REFUSED(WIRE_PICTURE, m.picture.packed.width = 0);
+    REFUSED(WIRE_PICTURE, m.picture.packed.height = -1080);
+    REFUSED(WIRE_PICTURE, m.picture.packed.width = FRAME_MAX_SIDE + 1);
+    REFUSED(WIRE_PICTURE, m.picture.packed.width = m.picture.packed.height = 8192);
+    REFUSED(WIRE_PICTURE, m.picture.packed.time_us = INT64_MIN);
+    REFUSED(WIRE_PICTURE, m.picture.packed.wall_us = INT64_MAX);
+    REFUSED(WIRE_PICTURE, m.picture.still_us = INT64_MAX);
+    REFUSED(WIRE_PICTURE, m.picture.at_us[0] = INT64_MIN);
+    REFUSED(WIRE_PICTURE, m.picture.at_us[32 * 18 - 1] = INT64_MAX);
+}
+
 static void a_grid_beyond_its_bounds_is_refused(void **state)
 {
     (void)state;
@@ -295,6 +313,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(last_words_are_heard, begin, end),
             cmocka_unit_test_setup_teardown(a_full_socket_is_said, begin, end),
             cmocka_unit_test_setup_teardown(what_no_honest_one_says_is_refused, begin, end),
+            cmocka_unit_test_setup_teardown(a_picture_beyond_its_bounds_is_refused, begin, end),
             cmocka_unit_test(a_grid_beyond_its_bounds_is_refused),
             cmocka_unit_test(texts_become_one_clean_line),
             cmocka_unit_test(truth_has_one_bit),

@@ -13,6 +13,8 @@
 
 #define FPS_MAX   1000.0
 #define BLOCK_MAX 16384
+/* Nine thousand years: the time between any two moments is a number, and each has a date. */
+#define TIME_MAX (INT64_C(1) << 58)
 
 union control {
     struct cmsghdr head;
@@ -88,11 +90,32 @@ static bool sound_opened(struct session_opened *o)
     return isfinite(o->fps) && o->fps >= 0 && o->fps <= FPS_MAX && o->duration_us >= 0;
 }
 
+static bool is_time(int64_t us)
+{
+    return us > -TIME_MAX && us < TIME_MAX;
+}
+
+static bool are_times(const struct wire_picture *p)
+{
+    bool all = is_time(p->packed.time_us) && is_time(p->packed.wall_us) && is_time(p->still_us);
+    for (int i = 0; all && i < p->cols * p->rows; i++)
+        all = is_time(p->at_us[i]);
+    return all;
+}
+
+static bool is_size(const struct packed *p)
+{
+    return p->width > 0 && p->width <= FRAME_MAX_SIDE && p->height > 0 &&
+           p->height <= FRAME_MAX_SIDE && (int64_t)p->width * p->height <= FRAME_MAX_PIXELS;
+}
+
 /* How it fits its place on the shelf is the shelf's to say. */
 static bool sound_picture(const struct wire_picture *p)
 {
+    if (!is_grid(p) || !is_size(&p->packed) || !are_times(p))
+        return false;
     return p->place >= 0 && p->place < WIRE_BUFFERS && p->how >= GIVE_NEWEST &&
-           p->how <= GIVE_REFRESH && is_grid(p) && p->block >= 0 && p->block <= BLOCK_MAX &&
+           p->how <= GIVE_REFRESH && p->block >= 0 && p->block <= BLOCK_MAX &&
            (p->block > 0 || p->cols == 0 || p->rows == 0);
 }
 
