@@ -25,7 +25,8 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CORPUS = os.path.join(TOP, "tests", "fuzz", "corpus")
 LONGEST = {"stream": 1024, "database": 1024, "upload": 4096, "http": 2048}  # else 2048
-KEPT = 90_000  # bytes of one target's corpus, the smallest files first
+KEPT = 90_000  # bytes of one target's corpus, the smallest files first ...
+KEPT_FILES = 170  # ... and so many
 ROUND_S = 300  # libFuzzer minds the clock on the wall: so it is asked again until it has had enough
 ENVIRONMENT = dict(os.environ, UBSAN_OPTIONS="print_stacktrace=1",
                    LSAN_OPTIONS="print_suppressions=0")
@@ -149,27 +150,41 @@ def check_all(binaries, targets):
     return 1 if failed else 0
 
 
+def snapshot(work, to):
+    """A fuzzer that runs replaces files by shorter ones that do the same."""
+    for entry in os.scandir(work):
+        try:
+            shutil.copyfile(entry.path, os.path.join(to, entry.name))
+        except FileNotFoundError:
+            pass
+
+
 def keep(binaries, target):
     work = os.path.join(binaries, "work", target)
-    with tempfile.TemporaryDirectory() as least:
-        sources = [d for d in (corpus(target), work) if os.path.isdir(d)]
-        code, _, text = libfuzzer(binaries, target, ["-merge=1", least] + sources,
+    with tempfile.TemporaryDirectory() as least, tempfile.TemporaryDirectory() as found:
+        if os.path.isdir(work):
+            snapshot(work, found)
+        code, _, text = libfuzzer(binaries, target, ["-merge=1", least, corpus(target), found],
                                   os.path.join(binaries, target + ".merge.log"))
         if code:
             print(text[-2000:])
             return code
-        names = sorted(os.listdir(least), key=lambda n: os.path.getsize(os.path.join(least, n)))
-        shown = [n for n in os.listdir(corpus(target)) if n.startswith("found-")]
-        for n in os.listdir(corpus(target)):
-            if n not in shown:
-                os.remove(os.path.join(corpus(target), n))
-        size = 0
-        for n in names:
-            size += os.path.getsize(os.path.join(least, n))
-            if size <= KEPT:
-                shutil.copyfile(os.path.join(least, n), os.path.join(corpus(target), n[:16]))
+        take_over(least, target)
     print(f"{target}: {len(os.listdir(corpus(target)))} files")
     return 0
+
+
+def take_over(least, target):
+    """What was found and mended stays, whatever it covers."""
+    names = sorted(os.listdir(least), key=lambda n: os.path.getsize(os.path.join(least, n)))
+    for n in os.listdir(corpus(target)):
+        if not n.startswith("found-"):
+            os.remove(os.path.join(corpus(target), n))
+    size = 0
+    for n in names[:KEPT_FILES]:
+        size += os.path.getsize(os.path.join(least, n))
+        if size <= KEPT:
+            shutil.copyfile(os.path.join(least, n), os.path.join(corpus(target), n[:16]))
 
 
 def main():
@@ -187,7 +202,7 @@ def main():
         return sum_all(a.binaries, a.targets)
     if a.what == "check":
         return check_all(a.binaries, a.targets)
-    return max(keep(a.binaries, t) for t in a.targets)
+    return max([keep(a.binaries, t) for t in a.targets])
 
 
 if __name__ == "__main__":

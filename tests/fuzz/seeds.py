@@ -104,6 +104,78 @@ def requests():
     yield b"\0GET /readyz\nX-Forwarded-For: 1.2.3.4, ::1\nIf-None-Match: \"a\"\n\n"
 
 
+def bodies():
+    """Of each kind of message one that is as it should be, but for what it begins with."""
+    return {1: bytes(8) + struct.pack("<iI6I", 500, 3, *range(6)), 2: struct.pack("<i", 0),
+            3: struct.pack("<4xi", 3),
+            4: b"camera.example".ljust(256, b"\0") + struct.pack("<i", 554),
+            5: struct.pack("<i", 2), 6: struct.pack("<iiI", 5000, 5001, 4) + b"RTCP",
+            7: struct.pack("<ii", 0, 40),
+            8: struct.pack("<i", 1) + b"camera".ljust(16, b"\0") + b"a line\0",
+            9: struct.pack("<4x?7xdq", True, 25.0, 0), 10: b"h264 1920x1080\0",
+            11: struct.pack("<4xii5i4xqqqiii4xq", 1, 0, 0, 320, 180, 1, 1, 11, 22, 9, 2, 1, 160, 5),
+            12: struct.pack("<4x7Q", *range(7)) + bytes(8) + b"\1\0software\0",
+            13: struct.pack("<ii", 10, -5) + b"it is over\0"}
+
+
+def messages():
+    """As they should be, then not; see fuzz_wire.c."""
+    def message(how, kind, body):
+        return struct.pack("<BBH", how, kind, len(body)) + body
+
+    for kind, body in bodies().items():
+        yield message(0, kind, body)
+        yield message(2, kind, body) + message(1, kind, body)
+        yield message(0x80, kind, body) + message(0, kind, b"\xff" * 40)
+    yield b"".join(message(0, kind, body) for kind, body in bodies().items())
+    odd = b"\x1b[2J\xc2\x85\xff".ljust(16, b"x") + b"a\nb\xe2\x80\0"
+    yield message(0, 8, struct.pack("<i", 0) + odd)
+
+
+def sessions():
+    """See fuzz_host.c: whether it is stopped, how it leaves, what it says before."""
+    def message(kind, body):
+        return struct.pack("<BBB", kind | 0x20, len(body) & 255, len(body) >> 8) + body
+
+    picture = bytes([0x60 | 11, 0, 0, 0, 0, 0, 80, 90, 2, 40, 1])
+    usual = b"".join(message(k, b) for k, b in bodies().items() if k in (3, 4, 7, 8, 9, 10, 12))
+    for first in (b"\0\0", b"\0\1", b"\1\1"):
+        yield first + usual + picture
+        yield first + picture + picture + usual
+        yield first + b"".join(picture[:3] + bytes([i]) + picture[4:] for i in range(7))
+    for kind, body in bodies().items():
+        yield b"\0\1" + message(kind, body) + usual
+
+
+def shelves():
+    """Steps as in fuzz_shelf.c: a description; an honest picture; both, with what may go wrong."""
+    lie = (bytes([0, 0, 0, 0]) + bytes([64]) + bytes([48]) + b"\1\1" + b"\0\5\0" * 3
+           + bytes([2, 2]) + bytes([32, 3]) + b"\0\7\0" * 3)
+    big = (bytes([0, 1, 4, 0]) + b"\x80\0\x20" + b"\x80\0\x12" + b"\1\1" + b"\0\5\0" * 3
+           + bytes([32, 18]) + b"\x80\0\1" + b"\0")
+    honest = bytes([1, 0, 40, 30]) + bytes(range(41)) + struct.pack("<ii", 11, 22)
+    yield lie + bytes([3, 1, 2, 3, 0, 1, 0, 4])
+    yield big + bytes([3, 1, 2, 3, 0, 1, 0, 4])
+    yield (honest + bytes([3, 9, 9, 9, 1, 0, 0, 2, 0, 0, 0, 8]) + b"scribble" + bytes([4, 5])
+           + honest)
+    yield lie + bytes([6, 4, 6, 5]) + honest * 7 + bytes([4, 4, 5]) + honest + bytes([0xff, 4, 4])
+    yield honest + bytes([0xff]) + honest + lie + bytes([4])
+    for fmt in range(0, 240, 9):
+        yield bytes([0, 2, fmt]) + lie[3:] + bytes([3, 1, 2, 3, 0, 1, 0])
+
+
+def settings():
+    whole = (b'{"name":"door","url":"rtsp://v:p@192.0.2.7/s","shown":"rtsp://v:***@192.0.2.7/s",'
+             b'"fps":5.0,"transport":0,"pace":0,"decode":0,"hwaccel":"none","enough":0}')
+    yield b"\0" + whole
+    yield b"\0" + whole.replace(b"5.0", b"1e999").replace(b'"none"', b'"' + b"x" * 200 + b'"')
+    yield b"\0" + whole.replace(b'"door"', b'"\\u0000"').replace(b":0", b":-1")
+    yield b"\0" + whole[:-20]
+    numbers = bytes([1, 0, 1, 2]) + struct.pack("<HQ", 9999, 1 << 63)
+    yield numbers + b"door\nvaapi\nclip\nrtsp://\xc3\xa9:\"\\@h/\xff"
+    yield numbers + b"d" * 40 + b"\n" + "é".encode() * 80 + b"\n\n"
+
+
 def edits(kinds):
     """For a target that changes something whole: what, then where and by what, over and over."""
     for kind in range(kinds):
@@ -116,6 +188,7 @@ def edits(kinds):
 
 SEEDS = {"url": urls, "conf": configurations, "command": commands, "card": cards,
          "detector": detections, "tracker": lives, "upload": pictures, "http": requests,
+         "wire": messages, "host": sessions, "shelf": shelves, "settings": settings,
          "database": lambda: edits(2), "stream": lambda: edits(3)}
 
 for target, make in SEEDS.items():
