@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import hostile
 import house
 
 SECRET = "s3cr3t-of-the-"
@@ -217,3 +218,16 @@ def test_the_records_are_those_of_a_thread(running, tmp_path):
                        k not in ("id", "seq", "epoch")} for r in rows])
         assert rows
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("rate", ["90000", "1/5"])
+def test_a_rate_that_no_camera_has_is_believed(running, tmp_path, rate):
+    """Many cameras announce the ticks of their clock as their frames."""
+    file = hostile.once(f"rate-{rate.replace('/', '-')}.mp4", "-f", "lavfi", "-i",
+                        f"testsrc2=s=320x180:r={rate}", "-frames:v", "20", "-c:v", "libx264",
+                        "-preset", "ultrafast", "-g", "10", "-pix_fmt", "yuv420p")
+    daemon = running(house.Daemon(tmp_path, {"door": {"url": file, "pace": "max"}}))
+    daemon.wait_line(r"camera: door: streaming h264 320x180")
+    daemon.wait_line(r"camera: door: the file has ended")
+    assert "honest" not in daemon.text
+    assert daemon.stop() == 0

@@ -72,6 +72,20 @@ static void each_kind_arrives_as_it_was_sent(void **state)
     }
 }
 
+/* Also one of ninety thousand pictures a second, as cameras announce it. */
+static void every_rate_is_taken(void **state)
+{
+    (void)state;
+    static const double rates[] = {0, 1.0 / INT32_MAX, 25, 90000, INT32_MAX};
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        struct wire_message out = {.kind = WIRE_OPENED, .opened.fps = rates[i]}, in;
+        int fd;
+        assert_int_equal(wire_send(ends[0], &out, -1, false), 0);
+        assert_int_equal(wire_receive(ends[1], false, &in, &fd), 0);
+        assert_true(in.opened.fps == rates[i]);
+    }
+}
+
 static void a_descriptor_goes_along(void **state)
 {
     (void)state;
@@ -307,6 +321,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(each_kind_arrives_as_it_was_sent, begin, end),
+            cmocka_unit_test_setup_teardown(every_rate_is_taken, begin, end),
             cmocka_unit_test_setup_teardown(a_descriptor_goes_along, begin, end),
             cmocka_unit_test_setup_teardown(no_descriptor_stays_behind, begin, end),
             cmocka_unit_test_setup_teardown(nobody_and_nothing_are_told_apart, begin, end),

@@ -11,7 +11,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define FPS_MAX   1000.0
+/* What a fraction can be: many streams announce the ticks of their clock as their rate. */
+#define FPS_MAX   1e10
 #define BLOCK_MAX 16384
 /* Nine thousand years: the time between any two moments is a number, and each has a date. */
 #define TIME_MAX (INT64_C(1) << 58)
