@@ -40,6 +40,24 @@ static struct session_counts sum(struct session_counts a, const struct session_c
     return a;
 }
 
+static void lift(uint64_t *to, uint64_t count)
+{
+    *to = *to > count ? *to : count;
+}
+
+/* A count that falls would be a rate beyond all bounds, and no honest session has one. */
+static void take_counts(struct session_counts *of, const struct session_counts *now)
+{
+    lift(&of->frames, now->frames);
+    lift(&of->due, now->due);
+    lift(&of->damaged, now->damaged);
+    lift(&of->undecoded, now->undecoded);
+    lift(&of->wakes, now->wakes);
+    lift(&of->dropped, now->dropped);
+    lift(&of->behind, now->behind);
+    of->asleep = now->asleep;
+}
+
 void standing_read(struct standing *s, struct camera_status *ret)
 {
     pthread_mutex_lock(&s->lock);
@@ -127,7 +145,7 @@ bool standing_stock(struct standing *s, const struct session_stock *stock)
     bool more = stock->counts.frames != s->known.counts.frames;
     bool stall = more && is_stall(s, mono_us());
     pthread_mutex_lock(&s->lock);
-    s->known.counts = stock->counts;
+    take_counts(&s->known.counts, &stock->counts);
     s->known.stalls += stall;
     pthread_mutex_unlock(&s->lock);
     return more;

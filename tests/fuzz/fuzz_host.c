@@ -1,4 +1,4 @@
-/* needs: app/sandbox/host app/sandbox/settings app/sandbox/shelf app/sandbox/wire flow/pack flow/frame base/stop base/mem base/log base/redact base/mono base/url base/thread base/err base/utf8 */
+/* needs: app/standing app/sandbox/host app/sandbox/settings app/sandbox/shelf app/sandbox/wire flow/pack flow/frame base/stop base/mem base/log base/redact base/mono base/url base/thread base/err base/utf8 */
 /*
  * A session with a camera's process that was taken over, from the daemon's side: the process is
  * played by what is fed, messages one after another and writes to the shared memory, and at the
@@ -16,6 +16,7 @@
 #include "app/sandbox/ways.h"
 #include "app/sandbox/wire.h"
 #include "app/session.h"
+#include "app/standing.h"
 #include "base/beat.h"
 #include "base/log.h"
 #include "base/stop.h"
@@ -42,6 +43,8 @@ static struct rack rack;
 /* The camera. */
 static struct frame *kept[KEPT];
 static int n_kept;
+static struct standing standing;
+static uint64_t counted;
 
 /* ------------------------------------------------------------- the process --- */
 
@@ -187,6 +190,7 @@ static void on_opened(void *arg, const struct session_opened *opened)
 {
     (void)arg;
     HOLDS(isfinite(opened->fps) && opened->fps >= 0 && opened->duration_us >= 0);
+    standing_opened(&standing, opened);
 }
 
 static void on_online(void *arg, const char *format, bool unverified)
@@ -194,6 +198,7 @@ static void on_online(void *arg, const char *format, bool unverified)
     (void)arg;
     (void)unverified;
     is_line(format, sizeof(((struct wire_online *)NULL)->format));
+    (void)standing_online(&standing, format);
 }
 
 static void on_picture(void *arg, struct frame *f, enum session_give how)
@@ -211,6 +216,11 @@ static void on_stock(void *arg, const struct session_stock *stock)
     is_line(stock->decoder, sizeof(((struct wire_stock *)NULL)->decoder));
     if (stock->trouble)
         is_line(stock->trouble, WIRE_TEXT);
+    struct camera_status known;
+    (void)standing_stock(&standing, stock);
+    standing_read(&standing, &known);
+    HOLDS(known.counts.frames >= counted && known.counts.frames <= INT64_MAX);
+    counted = known.counts.frames;
 }
 
 static int next_descriptor(int of)
@@ -225,10 +235,15 @@ static void hold_session(const struct session_order *order)
 {
     const struct session_listener camera = {NULL, on_opened, on_online, on_picture, on_stock};
     struct err e = {0};
+    standing_init(&standing, "none");
+    standing_begin(&standing);
+    counted = 0;
     enum source_fault fault = host_run(order, &camera, &e);
     HOLDS(fault >= SOURCE_OK && fault < SOURCE_FAULT_COUNT && own < 0 && !within);
     HOLDS(e.code <= 0);
     is_line(e.text, sizeof(e.text));
+    standing_end(&standing);
+    standing_destroy(&standing);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -239,7 +239,11 @@ static void what_no_honest_one_says_is_refused(void **state)
     REFUSED(WIRE_LOG, m.log.level = -2);
     REFUSED(WIRE_OPENED, m.opened.fps = NAN);
     REFUSED(WIRE_OPENED, m.opened.fps = -1);
+    REFUSED(WIRE_OPENED, m.opened.fps = 1e-300); /* two frames of it are too long for a number */
+    REFUSED(WIRE_OPENED, m.opened.fps = INFINITY);
     REFUSED(WIRE_OPENED, m.opened.duration_us = -1);
+    REFUSED(WIRE_STOCK, m.stock.counts.frames = UINT64_MAX);
+    REFUSED(WIRE_STOCK, m.stock.counts.behind = (UINT64_C(1) << 53) + 1);
     REFUSED(WIRE_PICTURE, m.picture.place = WIRE_BUFFERS);
     REFUSED(WIRE_PICTURE, m.picture.place = -1);
     REFUSED(WIRE_PICTURE, m.picture.how = GIVE_REFRESH + 1);

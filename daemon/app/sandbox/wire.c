@@ -5,14 +5,15 @@
 #include "base/utf8.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 /* What a fraction can be: many streams announce the ticks of their clock as their rate. */
+#define FPS_MIN   1e-10
 #define FPS_MAX   1e10
+#define COUNT_MAX (UINT64_C(1) << 53) /* beyond, no number of JSON is exact */
 #define BLOCK_MAX 16384
 /* Nine thousand years: the time between any two moments is a number, and each has a date. */
 #define TIME_MAX (INT64_C(1) << 58)
@@ -88,7 +89,8 @@ static void clean(char *text, size_t size)
 static bool sound_opened(struct session_opened *o)
 {
     straighten(&o->live);
-    return isfinite(o->fps) && o->fps >= 0 && o->fps <= FPS_MAX && o->duration_us >= 0;
+    bool rate = o->fps == 0 || (o->fps >= FPS_MIN && o->fps <= FPS_MAX); /* false for NAN */
+    return rate && o->duration_us >= 0;
 }
 
 static bool is_time(int64_t us)
@@ -120,6 +122,16 @@ static bool sound_picture(const struct wire_picture *p)
            (p->block > 0 || p->cols == 0 || p->rows == 0);
 }
 
+static bool are_counts(const struct session_counts *c)
+{
+    const uint64_t all[] = {
+            c->frames, c->due, c->damaged, c->undecoded, c->wakes, c->dropped, c->behind};
+    bool within = true;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        within &= all[i] <= COUNT_MAX;
+    return within;
+}
+
 static bool sound_stock(struct wire_stock *s)
 {
     straighten(&s->counts.asleep);
@@ -127,7 +139,7 @@ static bool sound_stock(struct wire_stock *s)
     straighten(&s->troubled);
     clean(s->decoder, sizeof(s->decoder));
     clean(s->trouble, sizeof(s->trouble));
-    return true;
+    return are_counts(&s->counts);
 }
 
 static bool sound_log(struct wire_log *l)
