@@ -62,6 +62,7 @@ def run(binaries, target, seconds, patience):
     for folder in (work, findings):
         os.makedirs(folder, exist_ok=True)
     arguments = [f"-max_len={LONGEST.get(target, 2048)}", f"-timeout={patience}",
+                 f"-report_slow_units={patience}",
                  f"-artifact_prefix={os.path.abspath(findings)}/{target}-",
                  "-print_final_stats=1", "-print_funcs=0"]
     words = os.path.join(TOP, "tests", "fuzz", target + ".dict")
