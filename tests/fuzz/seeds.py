@@ -96,8 +96,11 @@ def requests():
     for what in (b"GET /", b"GET /api/v1/status", b"GET /api/v1/faces?limit=5&since=1h&format=csv",
                  b"GET /api/v1/audience?by=hour&since=2d", b"GET /api/v1/export?after=0&limit=9",
                  b"POST /api/v1/login", b"GET /api/v1/cameras/door/picture", b"GET /metrics",
+                 b"GET /api/v1/cameras/behind-the-door/picture?width=64", b"POST /api/v1/logout",
+                 b"GET /api/v1/cameras/door/view", b"GET /api/v1/session", b"GET /api/v1/cameras",
                  b"GET /api/v1/events", b"POST /api/v1/photo", b"HEAD /healthz", b"GET /%2e%2e/%00"):
-        yield b"\0" + what + b"\n\n{\"password\":\"x\"}"
+        for how in (b"\0", b"\2", b"\6"):
+            yield how + what + b"\nContent-Type: application/json\n\n{\"password\":\"x\"}"
     yield b"\1GET / HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Basic OmE=\r\n\r\n"
     yield (b"\1POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nCookie: faced_session=00\r\n"
            b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
