@@ -63,7 +63,7 @@ static size_t change(struct input *in, uint8_t *bytes, size_t size)
         size_t page = take_byte(in), at = page * 4096 + take_short(in) % 4096, n = take_byte(in);
         if (what == 7)
             size = at < size ? at : size;
-        if (at + n > size)
+        if (at >= size || at + n > size)
             continue;
         if (what < 3)
             take(in, bytes + at, n % 9);
