@@ -1,4 +1,4 @@
-/* needs: app/standing app/sandbox/host app/sandbox/settings app/sandbox/shelf app/sandbox/wire flow/pack flow/frame base/stop base/mem base/log base/redact base/mono base/url base/thread base/err base/utf8 */
+/* needs: app/standing app/sandbox/host app/sandbox/settings app/sandbox/shelf app/sandbox/wire flow/slot flow/pack flow/frame base/stop base/mem base/log base/redact base/mono base/url base/thread base/err base/utf8 */
 /*
  * A session with a camera's process that was taken over, from the daemon's side: the process is
  * played by what is fed, messages one after another and writes to the shared memory, and at the
@@ -29,7 +29,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #define MESSAGES 40
@@ -77,6 +76,7 @@ static void speak(struct input *in)
     if (m.kind == WIRE_PICTURE && how & 0x40) {
         picture(in, &m.picture);
         rack.base[(size_t)take_byte(in) << 8] = how;
+        ((uint8_t *)rack.board)[how % sizeof(*rack.board)] = how;
     } else {
         take(in, (uint8_t *)&m + sizeof(m.kind), n < in->left ? n : in->left);
     }
@@ -116,7 +116,7 @@ static void listen_to(void)
     free(c.url);
     free(c.url_shown);
     while ((r = wire_receive(own, false, &m, &fd)) == 0) {
-        HOLDS(m.kind == WIRE_SIGNS || m.kind == WIRE_REACHED);
+        HOLDS(m.kind == WIRE_STOP || m.kind == WIRE_REACHED);
         HOLDS((fd >= 0) == (m.kind == WIRE_REACHED && m.reached.error == 0));
         if (fd >= 0)
             close(fd);
@@ -130,7 +130,7 @@ const char *spawn_reap(pid_t pid, char *buffer, size_t size)
     listen_to();
     close(own);
     own = -1;
-    HOLDS(munmap(rack.base, PACK_SIZE * WIRE_BUFFERS) == 0);
+    HOLDS(munmap(rack.board, SHELF_SIZE) == 0);
     (void)snprintf(buffer, size, "was played");
     return buffer;
 }
@@ -231,6 +231,11 @@ static int next_descriptor(int of)
     return fd;
 }
 
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
 static void hold_session(const struct session_order *order)
 {
     const struct session_listener camera = {NULL, on_opened, on_online, on_picture, on_stock};
@@ -250,18 +255,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char url[] = "rtsp://192.0.2.7/s";
     struct conf_camera conf = {.name = "door", .url = url, .url_shown = url, .fps = 5};
-    struct slot_face face = {0};
+    struct slot *slot = slot_new(nothing, NULL);
     struct beat beat = {0};
     struct session_order order = {.conf = &conf,
-            .face = &face,
-            .bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+            .face = slot_face(slot),
+            .slot = slot,
             .halt = stop_new(),
             .beat = &beat,
             .enough = 7};
     int64_t frames, bytes;
     log_open(LEVEL_NONE);
-    HOLDS(order.bell >= 0);
-    int lowest = next_descriptor(order.bell);
+    int lowest = next_descriptor(stop_fd(order.halt));
     words = (struct input){data, size};
     if (take_byte(&words) & 1)
         stop_ask(order.halt);
@@ -272,8 +276,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     n_kept = 0;
     frame_count(&frames, &bytes);
-    HOLDS(frames == 0 && bytes == 0 && next_descriptor(order.bell) == lowest);
+    HOLDS(frames == 0 && bytes == 0 && next_descriptor(stop_fd(order.halt)) == lowest);
     stop_free(order.halt);
-    close(order.bell);
+    slot_free(slot);
     return 0;
 }

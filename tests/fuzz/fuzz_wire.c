@@ -126,7 +126,7 @@ static void judge(const struct wire_message *m)
 {
     static struct wire_message again;
     int fd;
-    HOLDS(is_within(m->kind, WIRE_SIGNS, WIRE_END));
+    HOLDS(is_within(m->kind, WIRE_STOP, WIRE_END));
     judge_kind(m);
     HOLDS(wire_send(honest[0], m, -1, false) == 0);
     ssize_t n = recv(honest[1], &again, sizeof(again), MSG_PEEK | MSG_TRUNC);

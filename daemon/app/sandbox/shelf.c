@@ -15,9 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BOARD_SIZE 65536 /* the largest page that a kernel of ours has */
-#define SHELF_SIZE (BOARD_SIZE + PACK_SIZE * WIRE_BUFFERS)
-
 /* The same in two processes. */
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_BOOL_LOCK_FREE == 2, "no locks in the board");
 _Static_assert(sizeof(atomic_uint) == sizeof(uint32_t), "a futex");

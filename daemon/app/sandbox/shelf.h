@@ -29,6 +29,9 @@ struct shelf;
  * Threads: the frames' last references may go on any; all else the camera's.
  */
 
+#define BOARD_SIZE 65536 /* the largest page that a kernel of ours has */
+#define SHELF_SIZE (BOARD_SIZE + PACK_SIZE * WIRE_BUFFERS)
+
 struct board {
     struct slot_face face;          /* but for `sent`, which is the process's */
     struct ease ease;               /* the order under load */
