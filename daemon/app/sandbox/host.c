@@ -31,8 +31,9 @@
 #define SILENCE_US (10 * MONO_SECOND) /* its ear says something every 2 s */
 #define HANGS_MS   25000 /* longer than its longest wait for a camera, without a sign */
 #define LEAVE_US   (2 * MONO_SECOND)
-#define ROUND      64  /* messages one after another before we look at something else */
-#define LINES      100 /* that it may say in a minute */
+#define ROUND      64    /* messages one after another before we look at something else */
+#define LINES      100   /* that it may say in a minute */
+#define FLOOD      20000 /* messages in a second, each a picture or less: no decoder is as fast */
 
 struct host {
     const struct session_order *order;
@@ -47,6 +48,8 @@ struct host {
     bool asked;        /* and knows */
     int64_t minute_us; /* in which it has said so many lines */
     int lines;
+    int64_t second_us; /* in which so many messages came */
+    int messages;
     bool over; /* the end is known */
     enum source_fault fault;
     struct err *e;
@@ -189,6 +192,16 @@ static void take(struct host *h, const struct wire_message *m)
     }
 }
 
+/* Who only talks would have this thread do nothing but listen. */
+static bool floods(struct host *h)
+{
+    if (h->heard_us - h->second_us > MONO_SECOND) {
+        h->second_us = h->heard_us;
+        h->messages = 0;
+    }
+    return ++h->messages > FLOOD;
+}
+
 static void listen_to(struct host *h)
 {
     struct wire_message m;
@@ -200,6 +213,8 @@ static void listen_to(struct host *h)
             close(fd); /* nobody asked for one */
         take(h, &m);
         h->heard_us = mono_us(); /* we may have been long */
+        if (!h->over && floods(h))
+            give_up(h, "does nothing but talk");
     }
     if (h->over || r == 0 || r == -EAGAIN)
         return;

@@ -1,0 +1,317 @@
+/* needs: app/sandbox/host app/sandbox/settings app/sandbox/shelf app/sandbox/wire flow/slot flow/pack flow/frame base/stop base/mem base/log base/redact base/url base/thread base/err base/utf8 */
+/* The process is played by a thread of this program, its ways by nobody; the clock stands still. */
+#include "app/sandbox/host.h"
+
+#include "app/overload.h"
+#include "app/sandbox/settings.h"
+#include "app/sandbox/shelf.h"
+#include "app/sandbox/spawn.h"
+#include "app/sandbox/ways.h"
+#include "app/session.h"
+#include "base/beat.h"
+#include "base/mono.h"
+#include "base/stop.h"
+#include "flow/frame.h"
+#include "flow/settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libavutil/frame.h>
+#include <libavutil/pixfmt.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ------------------------------------------------------------- the process --- */
+
+static struct process {
+    void (*plays)(void);
+    pthread_t thread;
+    int socket; /* its own */
+    struct rack rack;
+} process;
+
+static struct stop *halt;
+static struct slot *slot;
+static int pictures;
+
+static void *play(void *arg)
+{
+    (void)arg;
+    char settings[4096];
+    if (recv(process.socket, settings, sizeof(settings), 0) > 0)
+        process.plays();
+    return NULL;
+}
+
+pid_t spawn_child(const char *camera, int socket, int shelf, struct err *e)
+{
+    (void)e;
+    assert_string_equal(camera, "door");
+    process.socket = fcntl(socket, F_DUPFD_CLOEXEC, 0);
+    assert_int_equal(rack_map(&process.rack, shelf), 0);
+    assert_int_equal(pthread_create(&process.thread, NULL, play, NULL), 0);
+    return 1;
+}
+
+const char *spawn_reap(pid_t pid, char *buffer, size_t size)
+{
+    assert_int_equal(pid, 1);
+    (void)buffer;
+    (void)size;
+    shutdown(process.socket, SHUT_RDWR);
+    pthread_join(process.thread, NULL);
+    close(process.socket);
+    munmap(process.rack.board, SHELF_SIZE);
+    return NULL;
+}
+
+static bool say(enum wire_kind kind)
+{
+    struct wire_message m = {.kind = kind};
+    return wire_send(process.socket, &m, -1, true) == 0;
+}
+
+static void end_well(void)
+{
+    struct wire_message m = {.kind = WIRE_END, .end = {.fault = SOURCE_EOF, .text = "it is over"}};
+    (void)wire_send(process.socket, &m, -1, true);
+}
+
+static void leave(void)
+{
+    shutdown(process.socket, SHUT_RDWR);
+}
+
+static void take_over(void)
+{
+    (void)say(WIRE_STOP);
+}
+
+static void talk(void)
+{
+    while (say(WIRE_BEAT)) {
+    }
+}
+
+/* As a camera would: until the daemon says that it is enough. */
+static void wait_for_the_stop(void)
+{
+    struct wire_message m;
+    int fd;
+    (void)say(WIRE_READY);
+    if (wire_receive(process.socket, true, &m, &fd) == 0 && m.kind == WIRE_STOP)
+        end_well();
+}
+
+/* Three pictures, each when the one before was taken. */
+static void send_pictures(void)
+{
+    AVFrame *p = av_frame_alloc();
+    p->format = AV_PIX_FMT_GRAY8;
+    p->width = p->height = 64;
+    (void)av_frame_get_buffer(p, 0);
+    struct frame *f = frame_new(p, 1, 2);
+    av_frame_free(&p);
+    for (int i = 0; i < 3; i++) {
+        struct wire_message m = {.kind = WIRE_PICTURE, .picture.how = GIVE_NEWEST};
+        int place = rack_place(&process.rack, 60000);
+        if (place < 0 || !rack_put(&process.rack, place, f, &m.picture))
+            break;
+        (void)wire_send(process.socket, &m, -1, true);
+    }
+    frame_unref(f);
+    end_well();
+}
+
+void ways_init(struct ways *w, const struct conf_camera *conf)
+{
+    w->conf = conf;
+}
+
+void ways_close(struct ways *w)
+{
+    w->conf = NULL;
+}
+
+int ways_connect(struct ways *w, const char *host, int port, const struct stop *stop)
+{
+    (void)w, (void)host, (void)port, (void)stop;
+    return -EACCES;
+}
+
+int ways_datagrams(struct ways *w, int family)
+{
+    (void)w, (void)family;
+    return -EACCES;
+}
+
+void ways_send(struct ways *w, int from_port, int to_port, const void *data, size_t n)
+{
+    (void)w, (void)from_port, (void)to_port, (void)data, (void)n;
+}
+
+int64_t mono_us(void)
+{
+    return 5 * MONO_SECOND;
+}
+
+int64_t mono_wall_us(void)
+{
+    return 5 * MONO_SECOND;
+}
+
+bool ease_keys(const struct ease *e)
+{
+    return e && atomic_load(&e->keys);
+}
+
+/* ------------------------------------------------------------- the camera --- */
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void on_opened(void *arg, const struct session_opened *opened)
+{
+    (void)arg, (void)opened;
+}
+
+static void on_online(void *arg, const char *format, bool unverified)
+{
+    (void)arg, (void)format, (void)unverified;
+}
+
+/* What the process sees of the slot is so at once. */
+static void on_picture(void *arg, struct frame *f, enum session_give how)
+{
+    (void)arg, (void)how;
+    const struct slot_face *seen = &process.rack.board->face;
+    int mark;
+    slot_put(slot, f);
+    assert_true(atomic_load(&seen->full));
+    slot_need(slot, pictures % 2 == 0);
+    assert_int_equal(atomic_load(&seen->needed), pictures % 2 == 0);
+    assert_int_equal(slot_take(slot, &f, &mark), SLOT_FRAME);
+    assert_false(atomic_load(&seen->full));
+    frame_unref(f);
+    pictures++;
+}
+
+static void on_stock(void *arg, const struct session_stock *stock)
+{
+    (void)arg, (void)stock;
+}
+
+/* A session with who plays that; what it ended with, its sentence in e. */
+static enum source_fault hold(void (*plays)(void), struct err *e)
+{
+    static char url[] = "rtsp://192.0.2.7/s";
+    struct conf_camera conf = {.name = "door", .url = url, .url_shown = url, .fps = 5};
+    struct ease ease = {.share = 400, .keys = true};
+    struct beat beat = {0};
+    struct session_order order = {.conf = &conf,
+            .face = slot_face(slot),
+            .slot = slot,
+            .ease = &ease,
+            .halt = halt,
+            .beat = &beat};
+    const struct session_listener camera = {NULL, on_opened, on_online, on_picture, on_stock};
+    process.plays = plays;
+    return host_run(&order, &camera, e);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    halt = stop_new();
+    slot = slot_new(nothing, NULL);
+    pictures = 0;
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    slot_free(slot);
+    stop_free(halt);
+    return 0;
+}
+
+/* ------------------------------------------------------------- tests --- */
+
+static void a_session_ends_as_its_process_says(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    assert_int_equal(hold(end_well, &e), SOURCE_EOF);
+    assert_string_equal(e.text, "it is over");
+}
+
+static void who_leaves_without_a_word_has_lost_the_connection(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    assert_int_equal(hold(leave, &e), SOURCE_BROKEN);
+    assert_non_null(strstr(e.text, "left without a word"));
+}
+
+static void who_says_what_is_ours_is_ended(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    assert_int_equal(hold(take_over, &e), SOURCE_BROKEN);
+    assert_non_null(strstr(e.text, "says what is ours to say"));
+}
+
+static void who_only_talks_is_ended(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    assert_int_equal(hold(talk, &e), SOURCE_BROKEN);
+    assert_non_null(strstr(e.text, "does nothing but talk"));
+}
+
+static void a_stop_is_told(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    stop_ask(halt);
+    assert_int_equal(hold(wait_for_the_stop, &e), SOURCE_STOPPED);
+    assert_string_equal(e.text, "it is over");
+}
+
+static void the_process_sees_the_slot_while_it_runs(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    assert_int_equal(hold(send_pictures, &e), SOURCE_EOF);
+    assert_int_equal(pictures, 3);
+    slot_need(slot, true); /* nobody else looks any more */
+    int64_t frames, bytes;
+    frame_count(&frames, &bytes);
+    assert_int_equal(frames, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+            cmocka_unit_test_setup_teardown(a_session_ends_as_its_process_says, begin, end),
+            cmocka_unit_test_setup_teardown(
+                    who_leaves_without_a_word_has_lost_the_connection, begin, end),
+            cmocka_unit_test_setup_teardown(who_says_what_is_ours_is_ended, begin, end),
+            cmocka_unit_test_setup_teardown(who_only_talks_is_ended, begin, end),
+            cmocka_unit_test_setup_teardown(a_stop_is_told, begin, end),
+            cmocka_unit_test_setup_teardown(the_process_sees_the_slot_while_it_runs, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
