@@ -168,7 +168,7 @@ int ways_datagrams(struct ways *w, int family)
 void ways_send(struct ways *w, int from_port, int to_port, const void *data, size_t n)
 {
     (void)data;
-    HOLDS(w->conf && from_port > 0 && from_port <= 65535 && to_port > 0 && to_port <= 65535);
+    HOLDS(w->conf && from_port > 0 && from_port <= 65535 && to_port >= 0 && to_port <= 65535);
     HOLDS(n <= WIRE_DATAGRAM);
 }
 

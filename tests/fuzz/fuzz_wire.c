@@ -87,7 +87,7 @@ static void judge_way(const struct wire_message *m)
         HOLDS(m->udp.family == AF_INET || m->udp.family == AF_INET6);
     } else if (m->kind == WIRE_SEND) {
         HOLDS(m->send.n <= sizeof(m->send.data));
-        HOLDS(is_within(m->send.from, 1, 65535) && is_within(m->send.to, 1, 65535));
+        HOLDS(is_within(m->send.from, 1, 65535) && is_within(m->send.to, 0, 65535));
     }
 }
 

@@ -237,3 +237,12 @@ def test_a_rate_that_no_camera_has_is_believed(running, tmp_path, rate):
     daemon.wait_line(r"camera: door: the file has ended")
     assert "honest" not in daemon.text
     assert daemon.stop() == 0
+
+
+def test_a_camera_need_not_say_from_where_it_sends(running, tmp_path):
+    """Then libav would send its reports to port 0, where nobody is."""
+    cam = hostile.fake(running, "rtpcam.py", "no-ports", hostile.raw("a"))
+    daemon = running(house.Daemon(tmp_path, {"door": {"url": cam.url, "transport": "udp"}}))
+    daemon.wait_ready()
+    daemon.wait_status(lambda s: s["cameras"]["door"]["frames"] > 100)
+    assert daemon.status()["cameras"]["door"]["reconnects_last_hour"] == 0, daemon.text

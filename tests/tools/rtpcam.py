@@ -17,6 +17,7 @@ over and over at 25 pictures a second, interleaved or over UDP, as the client wa
     no-key      the key frames are left out
     endless     fragments of one picture without an end, as fast as they are read
     drip-play   after PLAY one byte a second of a packet
+    no-ports    over UDP it does not say from which ports it sends, as RFC 2326 allows
 
 Standard output: as fakecam's; besides `closed N` when a connection has ended, after N packets.
 """
@@ -91,9 +92,10 @@ class Camera(Client):
             self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self.udp.bind(("127.0.0.1", 0))
             self.to = (self.sock.getpeername()[0], int(ports[1]))
-            way = "RTP/AVP;unicast;client_port=%d-%d;server_port=%d-%d" % (
-                self.to[1], self.to[1] + 1, self.udp.getsockname()[1],
-                self.udp.getsockname()[1] + 1)
+            way = "RTP/AVP;unicast;client_port=%d-%d" % (self.to[1], self.to[1] + 1)
+            if self.mode != "no-ports":
+                own = self.udp.getsockname()[1]
+                way += ";server_port=%d-%d" % (own, own + 1)
         else:
             way = "RTP/AVP/TCP;unicast;interleaved=0-1"
         self.answer(headers, extra=("Transport: " + way, "Session: 1;timeout=60"))
@@ -175,7 +177,7 @@ class Camera(Client):
 
 
 MODES = ("plain one-frame new-sps new-type gaps reorder duplicate no-key endless "
-         "drip-play").split()
+         "drip-play no-ports").split()
 
 
 def main():

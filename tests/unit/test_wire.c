@@ -72,6 +72,17 @@ static void each_kind_arrives_as_it_was_sent(void **state)
     }
 }
 
+/* A camera need not say from which port it sends: then what is sent to it is lost. */
+static void a_datagram_to_nowhere_is_taken(void **state)
+{
+    (void)state;
+    struct wire_message out = honest(WIRE_SEND), in;
+    int fd;
+    out.send.to = 0;
+    assert_int_equal(wire_send(ends[0], &out, -1, false), 0);
+    assert_int_equal(wire_receive(ends[1], false, &in, &fd), 0);
+}
+
 /* Also one of ninety thousand pictures a second, as cameras announce it. */
 static void every_rate_is_taken(void **state)
 {
@@ -325,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(each_kind_arrives_as_it_was_sent, begin, end),
+            cmocka_unit_test_setup_teardown(a_datagram_to_nowhere_is_taken, begin, end),
             cmocka_unit_test_setup_teardown(every_rate_is_taken, begin, end),
             cmocka_unit_test_setup_teardown(a_descriptor_goes_along, begin, end),
             cmocka_unit_test_setup_teardown(no_descriptor_stays_behind, begin, end),

@@ -84,7 +84,7 @@ int ways_datagrams(struct ways *w, int family)
 void ways_send(struct ways *w, int from_port, int to_port, const void *data, size_t n)
 {
     struct sockaddr_storage to = w->camera;
-    if (w->camera_size == 0)
+    if (w->camera_size == 0 || to_port == 0)
         return;
     *reach_port(&to) = htons((uint16_t)to_port);
     for (unsigned i = 0; i < w->n && i < WAYS_DATAGRAMS; i++) {

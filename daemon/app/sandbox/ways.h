@@ -33,5 +33,6 @@ int ways_connect(struct ways *w, const char *host, int port, const struct stop *
 /* A socket for datagrams, the caller's, not bound. -EACCES: it has nothing to do with them. */
 int ways_datagrams(struct ways *w, int family);
 
-/* From that socket of ours to the camera's host. What cannot be sent is lost, as datagrams are. */
+/* From that socket of ours to the camera's host. What cannot be sent, as to port 0, is lost, as
+ * datagrams are. */
 void ways_send(struct ways *w, int from_port, int to_port, const void *data, size_t n);

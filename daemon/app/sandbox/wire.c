@@ -175,7 +175,9 @@ bool wire_is_sound(struct wire_message *m, size_t size)
     case WIRE_REACH: return sound_reach(&m->reach);
     case WIRE_UDP: return m->udp.family == AF_INET || m->udp.family == AF_INET6;
     case WIRE_SEND:
-        return is_port(m->send.from) && is_port(m->send.to) && m->send.n <= WIRE_DATAGRAM;
+        /* To 0 libav sends where a camera has not said from which port its own come. */
+        return is_port(m->send.from) && (m->send.to == 0 || is_port(m->send.to)) &&
+               m->send.n <= WIRE_DATAGRAM;
     case WIRE_BEAT:
         return m->beat.state >= BEAT_WORKING && m->beat.state <= BEAT_RESOLVING &&
                m->beat.age_ms >= 0;
