@@ -275,6 +275,8 @@ static void a_picture_beyond_its_bounds_is_refused(void **state)
     REFUSED(WIRE_PICTURE, m.picture.packed.width = m.picture.packed.height = 8192);
     REFUSED(WIRE_PICTURE, m.picture.packed.time_us = INT64_MIN);
     REFUSED(WIRE_PICTURE, m.picture.packed.wall_us = INT64_MAX);
+    REFUSED(WIRE_PICTURE, m.picture.packed.wall_us = INT64_C(253402300800000000)); /* 10000-01-01 */
+    REFUSED(WIRE_PICTURE, m.picture.packed.wall_us = -1);
     REFUSED(WIRE_PICTURE, m.picture.still_us = INT64_MAX);
     REFUSED(WIRE_PICTURE, m.picture.at_us[0] = INT64_MIN);
     REFUSED(WIRE_PICTURE, m.picture.at_us[32 * 18 - 1] = INT64_MAX);

@@ -2,6 +2,7 @@
 
 #include "base/beat.h"
 #include "base/log.h"
+#include "base/mono.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -15,8 +16,9 @@
 #define FPS_MAX   1e10
 #define COUNT_MAX (UINT64_C(1) << 53) /* beyond, no number of JSON is exact */
 #define BLOCK_MAX 16384
-/* Nine thousand years: the time between any two moments is a number, and each has a date. */
+/* Nine thousand years: the time between any two moments is a number. */
 #define TIME_MAX (INT64_C(1) << 58)
+#define DATE_MAX (INT64_C(253402300800) * MONO_SECOND) /* the year 10000, whose date is longer */
 
 union control {
     struct cmsghdr head;
@@ -100,7 +102,8 @@ static bool is_time(int64_t us)
 
 static bool are_times(const struct wire_picture *p)
 {
-    bool all = is_time(p->packed.time_us) && is_time(p->packed.wall_us) && is_time(p->still_us);
+    bool all = is_time(p->packed.time_us) && is_time(p->still_us) && p->packed.wall_us >= 0 &&
+               p->packed.wall_us < DATE_MAX;
     for (int i = 0; all && i < p->cols * p->rows; i++)
         all = is_time(p->at_us[i]);
     return all;
