@@ -2,7 +2,9 @@
 import base64
 import concurrent.futures
 import contextlib
+import csv
 import http.client
+import io
 import json
 import os
 import pty
@@ -12,6 +14,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 
 import cv2
@@ -20,6 +23,9 @@ import numpy
 import pytest
 
 import house
+
+sys.path.insert(0, house.tools(""))
+import fill_db  # noqa: E402
 
 PICTURES = os.path.join(os.path.dirname(house.MODELS), "pictures")
 PEOPLE = house.clip("head-pose-female-and-male.mkv")
@@ -113,7 +119,8 @@ def test_every_answer_is_as_the_document_says(page):
         "/api/v1/cameras/{name}/view": ["door", "hall", "nowhere"],
         "/api/v1/faces": ["", "?limit=1&gender=male&age=25-32", "?gender=x", "?since=never",
                           "?limit=0", "?format=csv", "?camera=door&since=1h&until=2030-01-01"],
-        "/api/v1/export": ["?after=0", "?after=0&format=csv", "", "?after=-1"],
+        "/api/v1/export": ["?after=0", "?after=0&format=csv", "", "?after=-1", "?after=999999",
+                           "?after=999999&epoch=another"],
         "/api/v1/audience": ["?by=hour", "?by=day", "?by=weekday&since=2d", "?by=camera",
                              "?format=csv", "?by=moon", "?format=xml",
                              "?since=0001-01-01&until=9999-12-31"],
@@ -159,6 +166,36 @@ def test_the_same_numbers_as_facectl(page):
     mine = {r["id"]: r for r in d.page.get("/api/v1/faces?limit=1000")["faces"]}
     ended = [r for r in rows if r["seq"]]
     assert len(ended) >= 2 and all(mine[r["id"]] == r for r in ended)
+
+
+def test_the_export_is_facectls_cursor(page):
+    """The same epoch and seq lead to the same rows, and are refused for the same reason."""
+    d = page(cameras={"hall": house.clip("black.mkv")})
+    assert d.stop() == 0
+    people = fill_db.fill(d.database, ["door", "hall"])
+    d.start().wait_ready()
+    d.page.wait("/readyz", lambda r: r.status == 200)
+    epoch = d.rows("SELECT epoch FROM meta")[0]["epoch"]
+    for after, said in ((0, None), (people - 2, None), (people, None), (people + 1, None),
+                        (people - 2, epoch), (people + 1, epoch), (0, epoch), (0, "another"),
+                        (people - 2, "another"), (people + 1, "another"), (people - 2, "")):
+        r = d.ctl("export", "--after", str(after), "--limit", "700",
+                  *([] if said is None else ["--epoch", said]), check=False)
+        query = f"after={after}&limit=700" + ("" if said is None else f"&epoch={said}")
+        answer = d.page.ask(f"/api/v1/export?{query}")
+        table = d.page.ask(f"/api/v1/export?{query}&format=csv")
+        if r.returncode:
+            assert (answer.status, table.status) == (409, 409)
+            assert json.loads(answer.body)["error"] in r.stderr
+            assert f"last seq here is {people}" in r.stderr and epoch in r.stderr
+            continue
+        rows = json.loads(answer.body)["faces"]
+        assert rows == [json.loads(line) for line in r.stdout.splitlines()]
+        assert [(x["epoch"], x["seq"]) for x in csv.DictReader(io.StringIO(table.body.decode()))] == \
+            [(x["epoch"], str(x["seq"])) for x in rows]
+        begin = after if said in (None, epoch) else 0
+        assert [x["seq"] for x in rows] == list(range(begin + 1, min(begin + 700, people) + 1))
+        assert all(x["epoch"] == epoch for x in rows)
 
 
 def test_metrics_are_what_prometheus_reads(page):

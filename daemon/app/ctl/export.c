@@ -1,11 +1,9 @@
 #include "app/ctl/ctl.h"
 #include "app/ctl/question.h"
+#include "app/cursor.h"
 #include "app/rows.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 struct arguments {
     struct question question;
@@ -55,29 +53,6 @@ static int print_csv(const struct face_row *row, void *arg)
     return 0;
 }
 
-/*
- * A cursor is epoch and seq. Where the database was begun anew (damage, a copy, another disk) the
- * old seq means nothing: below it people would be passed over in silence, and above the last one
- * given it would stay silent until as many had come. 0, or negative.
- */
-static int take_cursor(struct reader *r, struct arguments *a, const char *epoch, struct err *e)
-{
-    int64_t last = 0;
-    if (a->epoch && strcmp(a->epoch, epoch) != 0) {
-        if (a->filter.after_seq > 0)
-            fprintf(stderr, "facectl export: the database is another one (%s): read from 0\n",
-                    epoch);
-        a->filter.after_seq = 0;
-    }
-    int result = reader_last_seq(r, &last, e);
-    if (result == 0 && a->filter.after_seq > last)
-        return err_set(e, -ERANGE,
-                "--after %" PRId64 ": the last seq here is %" PRId64
-                ", so yours is of another database: read this one (%s) from 0",
-                a->filter.after_seq, last, epoch);
-    return result;
-}
-
 int ctl_export(int argc, char **argv)
 {
     static const struct argp argp = {.options = options,
@@ -95,12 +70,13 @@ int ctl_export(int argc, char **argv)
     if (!r)
         return code;
     reader_hold(r);
-    reader_epoch(r, epoch);
-    int result = take_cursor(r, &a, epoch, &e);
+    int result = cursor_judge(r, a.epoch, &a.filter.after_seq, epoch, &e);
+    if (result == CURSOR_BEGINS)
+        fprintf(stderr, "facectl export: the database is another one (%s): read from 0\n", epoch);
     bool csv = a.question.format == FORMAT_CSV;
-    if (result == 0 && csv)
+    if (result >= 0 && csv)
         row_csv_head(stdout, true);
-    if (result == 0)
+    if (result >= 0)
         result = reader_faces(r, &a.filter, csv ? print_csv : print_json, epoch, &e);
     reader_release(r);
     reader_close(r);

@@ -3,6 +3,7 @@
  * own, opened for it: so a database that was replaced is noticed, and no thread keeps one.
  */
 #include "app/audience.h"
+#include "app/cursor.h"
 #include "app/rows.h"
 #include "app/web/server.h"
 #include "base/mem.h"
@@ -19,6 +20,7 @@
 #define CSV_MAX   100000
 #define CSV       "text/csv; charset=utf-8; header=present"
 
+static const char unreadable[] = "the database cannot be read just now";
 static const char aggregate_only[] =
         "sums are kept here, and nothing about anybody (privacy.aggregate_only)";
 
@@ -99,7 +101,7 @@ static struct reader *open_reader(struct visit *v, struct err *e, enum MHD_Resul
 {
     struct reader *r = reader_open(v->web->conf->database.path, e);
     if (!r)
-        *ret = reply_error(v, MHD_HTTP_SERVICE_UNAVAILABLE, "the database cannot be read just now");
+        *ret = reply_error(v, MHD_HTTP_SERVICE_UNAVAILABLE, "%s", unreadable);
     return r;
 }
 
@@ -143,7 +145,7 @@ static enum MHD_Result list(
     if (failed < 0) {
         free(text);
         json_decref(l.list);
-        return reply_error(v, MHD_HTTP_SERVICE_UNAVAILABLE, "the database cannot be read just now");
+        return reply_error(v, MHD_HTTP_SERVICE_UNAVAILABLE, "%s", unreadable);
     }
     bool empty = v->web->conf->privacy.aggregate_only && l.n == 0;
     if (text && empty) { /* a table has no room for the reason */
@@ -170,6 +172,19 @@ enum MHD_Result get_faces(struct visit *v)
     return answered;
 }
 
+/* From where the cursor says. That it was another database's is told by the rows' epoch. */
+static enum MHD_Result list_from(struct visit *v, struct reader *r, struct face_filter *f)
+{
+    struct err e = {0};
+    char epoch[UUID_TEXT];
+    int judged = cursor_judge(r, visit_query(v, "epoch"), &f->after_seq, epoch, &e);
+    if (judged == -ERANGE)
+        return reply_error(v, MHD_HTTP_CONFLICT, "%s", e.text);
+    if (judged < 0)
+        return reply_error(v, MHD_HTTP_SERVICE_UNAVAILABLE, "%s", unreadable);
+    return list(v, r, f, epoch);
+}
+
 enum MHD_Result get_export(struct visit *v)
 {
     struct face_filter f = {.by_seq = true, .limit = LIMIT_MAX, .after_seq = -1};
@@ -182,10 +197,10 @@ enum MHD_Result get_export(struct visit *v)
     if (f.after_seq < 0)
         return reply_error(v, MHD_HTTP_BAD_REQUEST, "after: the last seq that you have, or 0");
     struct reader *r = open_reader(v, &e, &answered);
-    char epoch[UUID_TEXT];
     if (r) {
-        reader_epoch(r, epoch);
-        answered = list(v, r, &f, epoch);
+        reader_hold(r);
+        answered = list_from(v, r, &f);
+        reader_release(r);
     }
     reader_close(r);
     return answered;
@@ -231,7 +246,7 @@ enum MHD_Result get_audience(struct visit *v)
     struct audience *a = audience_ask(r, &q, mono_wall_us(), &e);
     reader_close(r);
     if (!a)
-        return reply_error(v, MHD_HTTP_SERVICE_UNAVAILABLE, "the database cannot be read just now");
+        return reply_error(v, MHD_HTTP_SERVICE_UNAVAILABLE, "%s", unreadable);
     if (is_csv(v)) {
         char *text = NULL;
         size_t n = 0;
