@@ -302,12 +302,17 @@ static int connect_error(struct broker *b)
     return error;
 }
 
+/*
+ * Commands are asked for with QoS 0. Our session ends with its connection, so a broker keeps none
+ * for later anyway; but for QoS 1 a cluster makes a queue or a stream for it, which may be on a
+ * dead node: then RabbitMQ hangs up on us at every other node, and NATS denies the subscription.
+ */
 static int subscribe(struct broker *b)
 {
     int rc = MOSQ_ERR_SUCCESS;
     b->subscribing = 0;
     for (int i = 0; i < 2 && b->setup.filters[i] && rc == MOSQ_ERR_SUCCESS; i++) {
-        rc = mosquitto_subscribe(b->mosq, NULL, b->setup.filters[i], 1);
+        rc = mosquitto_subscribe(b->mosq, NULL, b->setup.filters[i], 0);
         b->subscribing++;
     }
     return rc;

@@ -132,7 +132,7 @@ class TimedMosquittos(Mosquittos):
 
 
 class Rabbits(Cluster):
-    """RabbitMQ with its MQTT plugin; the queues of sessions are quorum queues."""
+    """RabbitMQ with its MQTT plugin; the queues of sessions that last are quorum queues."""
     kind = "rabbitmq"
 
     def __init__(self, net, directory):
@@ -170,17 +170,6 @@ class Rabbits(Cluster):
             self.epmds.append(house.Process(node.run(["epmd"])))
         for i in range(3):
             self.start(i)
-        # A queue of a host's own session (for `enabled/set`) is a classic one, and while its only
-        # node is dead its client is sent away by all others.
-        self.ctl(0, "set_policy", "--apply-to", "queues", "faced", "^mqtt-subscription-faced-",
-                 '{"ha-mode":"all"}')
-
-    def ctl(self, i, *words):
-        r = subprocess.run(self.nodes[i].run(["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", *words]),
-                           env={**os.environ, **self.env(i)}, capture_output=True, text=True,
-                           timeout=60)
-        assert r.returncode == 0, r.stdout + r.stderr
-        return r.stdout
 
     def close(self):
         super().close()

@@ -10,28 +10,10 @@ import time
 import pytest
 
 import brokers
-from fleet import Fleet, report, wait
+from fleet import report, wait
 
 LONG = bool(os.environ.get("FLEET_LONG"))
 CUT_S = 300 if LONG else 60
-
-
-@pytest.fixture
-def fleet_of(net, tmp_path):
-    made = []
-
-    def make(kind):
-        cluster = brokers.KINDS[kind](net, str(tmp_path))
-        try:
-            made.append(Fleet(net, str(tmp_path), cluster))
-        except BaseException:
-            cluster.close()
-            raise
-        return made[0]
-
-    yield make
-    for f in made:
-        f.close()
 
 
 def kill_each(fleet):

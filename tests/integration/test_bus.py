@@ -265,7 +265,7 @@ def test_connect_packet(fake, drive):
                    "password": "a-passw0rd",
                    "will": {"topic": "faced/test/status", "payload": "offline", "qos": 1,
                             "retain": True}}
-    assert f.wait_packet(c=1, got="SUBSCRIBE")["filters"] == [["faced/test/+/enabled/set", 1]]
+    assert f.wait_packet(c=1, got="SUBSCRIBE")["filters"] == [["faced/test/+/enabled/set", 0]]
     d.connected()
     d.finish()
     last = f.wait_packet(got="DISCONNECT") and f.packets(got="PUBLISH")[-1]
