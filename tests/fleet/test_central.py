@@ -162,6 +162,36 @@ def test_who_is_erased_is_erased_in_both(tmp_path, central):
     assert central.ids() == left
 
 
+def test_who_was_pruned_before_a_load_is_not_there(tmp_path, central):
+    """A host that was away for longer than its retention: the load goes on with whom it still has."""
+    a = host(tmp_path, "lobby", 7)
+    with open(a.conf, encoding="utf-8") as f:
+        text = f.read()
+    with open(a.conf, "w", encoding="utf-8") as f:
+        f.write(text.replace('faced.db"; };', 'faced.db"; retention = "10d"; };'))
+    assert a.ctl("prune").stdout.split()[0] not in ("0", str(a.people))
+    left = {r["id"] for r in a.rows()}
+    assert 0 < len(left) < a.people
+    assert central.load("lobby", a.database) == len(left)
+    assert central.ids() == left
+    assert central.sql("SELECT seq FROM cursors") == str(a.people)
+
+
+def test_a_host_is_asked_by_ssh(tmp_path, central):
+    """Without a command: `ssh HOST facectl`, and ssh makes one line of the words that it is given."""
+    a = host(tmp_path, "lobby", 7)
+    for name, text in (("ssh", f'[ "$1" = lobby ] && shift && PATH="{tmp_path}/there:$PATH" exec sh -c "$*"'),
+                       ("there/facectl", f'exec {house.tool("facectl")} "$@" --db {a.database}')):
+        file = tmp_path / "bin" / name if name == "ssh" else tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        file.chmod(0o755)
+    central.env["PATH"] = f"{tmp_path}/bin:{central.env['PATH']}"
+    loads = [subprocess.run(["sh", os.path.join(EXAMPLES, "faced-load"), "lobby"], env=central.env,
+                            capture_output=True, text=True, timeout=60) for _ in range(2)]
+    assert [r.stdout for r in loads] == [f"{a.people}\n", "0\n"], [r.stderr for r in loads]
+
+
 @pytest.mark.models
 def test_people_leave_while_it_is_loaded(tmp_path, central):
     """Load after load while people come and go: in the end everybody is there, once."""
