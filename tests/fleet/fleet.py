@@ -12,14 +12,32 @@ LOOP = {"pace": "real", "loop": True}
 class Host(house.Daemon):
     """faced on a machine of its own, with an endless clip of four people."""
 
-    def __init__(self, machine, directory, urls):
-        os.makedirs(directory)
-        self.machine = machine
-        extra = "mqtt: { urls = " + house.value(urls) + '; camera_down_after = "0s"; };'
+    def __init__(self, machine, directory, urls, node=None):
+        os.makedirs(directory, exist_ok=True)
+        self.machine, self.urls = machine, urls
+        self.node = node or machine.name
+        self.nodes = {self.node}
         self.keys = {"url": house.media_of("classroom"), **LOOP}
-        self.extra = extra
-        super().__init__(directory, {"room": self.keys}, extra=extra, node=machine.name,
+        self.extra = "mqtt: { urls = " + house.value(urls) + '; camera_down_after = "0s"; };'
+        super().__init__(directory, {"room": self.keys}, extra=self.extra, node=self.node,
                          start=False)
+
+    def rename(self, node):
+        """Its configuration says so; it counts from the next start."""
+        self.node = node
+        self.nodes.add(node)
+        self.configure({"room": self.keys}, extra=self.extra, node=node)
+
+    def moved(self, machine, directory):
+        """The machine dies, and its disk is put into another one."""
+        self.p.kill()
+        self.wait()
+        os.rename(self.directory, directory)
+        return Host(machine, directory, self.urls, self.node)
+
+    @property
+    def epoch(self):
+        return self.rows("SELECT epoch FROM meta")[0]["epoch"]
 
     def start(self):
         house.Process.__init__(self, self.machine.run([house.tool("faced"), "-c", self.conf]),
@@ -35,7 +53,7 @@ class Host(house.Daemon):
         assert self.stop() == 0, self.text
         if self.waiting():
             self.configure({"room": {**self.keys, "enabled": False}}, extra=self.extra,
-                           node=self.machine.name)
+                           node=self.node)
             self.start()
             self.wait_gone(lambda: self.waiting() == 0, "an empty outbox")
             assert self.stop() == 0, self.text
@@ -72,13 +90,13 @@ class Listener(house.Process):
             self.lines_heard += [json.loads(x) for x in whole]
         return self.lines_heard
 
-    def events(self, node=None):
-        """(when it arrived, the event), as they came."""
+    def events(self, **keys):
+        """(when it arrived, the event), as they came: those with these values."""
         found = []
         for x in self.heard():
             if x.get("topic", "").endswith("/faces"):
                 x.setdefault("event", json.loads(x["payload"]))
-                if node in (None, x["event"]["node"]):
+                if all(x["event"][k] == v for k, v in keys.items()):
                     found.append((x["at"], x["event"]))
         return found
 
@@ -113,9 +131,9 @@ class Fleet:
 
         def all_heard():
             for h in hosts or self.hosts:
-                name = h.machine.name
+                name = h.node
                 if name not in first:
-                    at = [t for t, e in self.listener.events(name) if e["time"] > after]
+                    at = [t for t, e in self.listener.events(node=name) if e["time"] > after]
                     if at:
                         first[name] = at[0]
             return len(first) == len(hosts or self.hosts)
@@ -124,17 +142,16 @@ class Fleet:
         self.times.setdefault(what, []).append(max(first.values()) - since)
 
     def judge(self):
-        """Stops everything and compares: {events, lost, repeated, missing records}."""
+        """Stops everything and compares, database by database: {events, lost, repeated, missing
+        records}. A database is a machine's, whatever its node is called."""
         for h in self.hosts:
             h.settle()
-        made = {}
-        for h in self.hosts:
-            meta = h.rows("SELECT epoch, next_msg FROM meta")[0]
-            made[h.machine.name] = (meta["epoch"], set(range(1, meta["next_msg"])))
+        made = {h.machine.name: (h.epoch, set(range(1, h.rows("SELECT next_msg FROM meta")[0]
+                                                    ["next_msg"]))) for h in self.hosts}
 
         def missing():
-            return {n: sorted(all_ - {e["msg"] for _, e in self.listener.events(n)})
-                    for n, (_, all_) in made.items()}
+            return {n: sorted(all_ - {e["msg"] for _, e in self.listener.events(epoch=epoch)})
+                    for n, (epoch, all_) in made.items()}
 
         try:
             wait(lambda: not any(missing().values()), "end of what arrives", 60)
@@ -142,14 +159,15 @@ class Fleet:
             pass
         verdict = {"events": sum(len(m) for _, m in made.values()), "lost": missing(),
                    "repeated": 0, "records": 0, "unheard": []}
+        assert {e["epoch"] for _, e in self.listener.events()} <= {e for e, _ in made.values()}
         for h in self.hosts:
             self._judge_host(h, made[h.machine.name][0], verdict)
         return verdict
 
     def _judge_host(self, h, epoch, verdict):
         contents, kinds = {}, set()
-        for _, e in self.listener.events(h.machine.name):
-            assert e["epoch"] == epoch
+        for _, e in self.listener.events(epoch=epoch):
+            assert e["node"] in h.nodes
             body = {k: v for k, v in e.items() if k not in ("published", "replayed")}
             if e["msg"] in contents:
                 verdict["repeated"] += 1
