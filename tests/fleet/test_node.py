@@ -72,4 +72,6 @@ def test_two_hosts_with_one_name(fleet_of, net, tmp_path, kind):
     since = time.time()
     two.start()
     fleet.recovered(since, "renamed", [one, two], 300)
+    wait(lambda: {r["node"] for r in two.rows()} == {"h1", "h4"}, "old rows with the old name, new "
+         "ones with the new")
     all_is_told(fleet, kind, "two hosts with one node")
