@@ -29,7 +29,7 @@ static size_t lay_out(enum AVPixelFormat format, int width, int height, uint8_t 
         return 0;
     int size =
             av_image_fill_arrays(ret_data, ret_linesize, memory, format, width, height, PACK_ALIGN);
-    return size > 0 && (size_t)size <= PACK_SIZE ? (size_t)size : 0;
+    return size > 0 && (size_t)size + PACK_BEHIND <= PACK_SIZE ? (size_t)size : 0;
 }
 
 bool pack_frame(const struct frame *f, uint8_t *memory, struct packed *ret)

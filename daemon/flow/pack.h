@@ -20,7 +20,8 @@ struct packed {
     int64_t time_us, wall_us;
 };
 
-#define PACK_ALIGN 64 /* of the memory */
+#define PACK_ALIGN  64 /* of the memory */
+#define PACK_BEHIND 64 /* bytes that may be read behind a picture: libswscale reads whole vectors */
 
 /* What the largest picture takes, in ten bits or in full colour, and what rows are padded by. */
 #define PACK_SIZE ((size_t)FRAME_MAX_PIXELS * 3 + ((size_t)1 << 20))

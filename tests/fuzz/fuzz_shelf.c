@@ -67,7 +67,7 @@ static void judge_planes(const struct scene *s, const struct frame *f, int place
     const AVFrame *p = frame_picture(f);
     const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(p->format);
     const AVBufferRef *buf = p->buf[0];
-    HOLDS(d && buf && !p->buf[1] && buf->size > 0 && (size_t)buf->size <= PACK_SIZE);
+    HOLDS(d && buf && !p->buf[1] && buf->size > 0 && (size_t)buf->size + PACK_BEHIND <= PACK_SIZE);
     is_in_place(s, buf->data, buf->data, place);
     is_in_place(s, buf->data + buf->size - 1, buf->data, place);
     for (int i = 0; i < av_pix_fmt_count_planes(p->format); i++) {

@@ -1,7 +1,8 @@
-/* needs: app/sandbox/shelf flow/pack flow/frame flow/slot base/mem base/log base/redact base/mono base/url base/thread base/err */
+/* needs: app/sandbox/shelf flow/pack flow/frame flow/slot flow/scale base/mem base/log base/redact base/mono base/url base/thread base/err */
 #include "app/sandbox/shelf.h"
 
 #include "flow/frame.h"
+#include "flow/scale.h"
 
 #include <errno.h>
 #include <libavutil/frame.h>
@@ -258,6 +259,35 @@ static void a_board_that_is_scribbled_on_fools_nobody_else(void **state)
     end(&r);
 }
 
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* libswscale reads whole vectors, and so some bytes behind a picture's last one: behind the last
+ * place of all there is nothing. */
+static void a_picture_may_be_read_beyond_its_end(void **state)
+{
+    (void)state;
+    const struct packed lies[] = {{.format = AV_PIX_FMT_ABGR, .width = 2048, .height = 13952},
+            {.format = AV_PIX_FMT_0BGR, .width = 2048, .height = 13952}};
+    uint8_t bgr[60 * 60 * 3];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *memory = mmap(NULL, PACK_SIZE + page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(memory != MAP_FAILED);
+    assert_int_equal(mprotect(memory + PACK_SIZE, page, PROT_NONE), 0);
+    for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+        struct frame *f = pack_open(&lies[i], memory, nothing, NULL);
+        if (f) { /* as a worker does it */
+            struct scaler *s = scaler_new();
+            (void)scale_crop(s, f, 2048 - 60, 13952 - 60, 60, 60, SCALE_EDGE, bgr);
+            scaler_free(s);
+        }
+        frame_unref(f);
+    }
+    munmap(memory, PACK_SIZE + page);
+}
+
 /* Who shortened it would have the reader killed by SIGBUS. */
 static void nobody_can_take_the_memory_away(void **state)
 {
@@ -288,6 +318,7 @@ int main(void)
             cmocka_unit_test(a_slot_is_full_from_the_moment_of_sending),
             cmocka_unit_test(a_board_that_is_scribbled_on_fools_nobody_else),
             cmocka_unit_test(what_is_described_must_be_possible),
+            cmocka_unit_test(a_picture_may_be_read_beyond_its_end),
             cmocka_unit_test(nobody_can_take_the_memory_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
