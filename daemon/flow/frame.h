@@ -8,6 +8,12 @@
 #define FRAME_MAX_PIXELS (8192 * 4608)
 #define FRAME_MAX_WORDS  "16384 pixels on a side or 37 megapixels"
 
+static inline bool frame_fits(int width, int height)
+{
+    return width <= FRAME_MAX_SIDE && height <= FRAME_MAX_SIDE &&
+           (int64_t)width * height <= FRAME_MAX_PIXELS;
+}
+
 struct AVFrame;
 struct change_map;
 

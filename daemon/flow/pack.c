@@ -24,8 +24,7 @@ static bool is_plain(enum AVPixelFormat format)
 static size_t lay_out(enum AVPixelFormat format, int width, int height, uint8_t *memory,
         uint8_t *ret_data[4], int ret_linesize[4])
 {
-    if (width <= 0 || height <= 0 || width > FRAME_MAX_SIDE || height > FRAME_MAX_SIDE ||
-            !is_plain(format))
+    if (width <= 0 || height <= 0 || !frame_fits(width, height) || !is_plain(format))
         return 0;
     int size =
             av_image_fill_arrays(ret_data, ret_linesize, memory, format, width, height, PACK_ALIGN);

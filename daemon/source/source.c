@@ -228,9 +228,7 @@ static void describe(struct source *s)
 static enum source_fault check_size(struct source *s, struct err *e)
 {
     const AVCodecParameters *c = s->stream.codec;
-    bool fits = c->width <= FRAME_MAX_SIDE && c->height <= FRAME_MAX_SIDE &&
-                (int64_t)c->width * c->height <= FRAME_MAX_PIXELS;
-    if (fits && !avlog_take_too_large())
+    if (frame_fits(c->width, c->height) && !avlog_take_too_large())
         return SOURCE_OK;
     struct fault_at at = {.shown = s->cam->url_shown};
     return fault_explain(SOURCE_TOO_LARGE, &at, e);

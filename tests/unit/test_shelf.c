@@ -110,28 +110,38 @@ static void a_picture_arrives_as_it_was(void **state)
     end(&r);
 }
 
+static void lend_all(struct rig *r, const struct frame *f, struct frame *ret[WIRE_BUFFERS])
+{
+    struct wire_picture p;
+    for (int i = 0; i < WIRE_BUFFERS; i++) {
+        ret[i] = carry(r, f, &p);
+        assert_non_null(ret[i]);
+        assert_int_equal(p.place, i); /* the first that is free */
+    }
+}
+
+static void return_all_but(int place, struct frame *out[WIRE_BUFFERS])
+{
+    for (int i = 0; i < WIRE_BUFFERS; i++) {
+        if (i != place)
+            frame_unref(out[i]);
+    }
+}
+
 static void a_place_comes_back_with_the_last_reference(void **state)
 {
     (void)state;
     struct rig r;
-    struct wire_picture p;
     struct frame *f = picture(AV_PIX_FMT_YUV420P, 320, 180), *out[WIRE_BUFFERS];
     begin(&r);
-    for (int i = 0; i < WIRE_BUFFERS; i++) {
-        out[i] = carry(&r, f, &p);
-        assert_non_null(out[i]);
-        assert_int_equal(p.place, i); /* the first that is free */
-    }
+    lend_all(&r, f, out);
     assert_int_equal(rack_place(&r.rack, 0), -1);
     frame_ref(out[2]);
     frame_unref(out[2]);
     assert_int_equal(rack_place(&r.rack, 1), -1);
     frame_unref(out[2]);
     assert_int_equal(rack_place(&r.rack, 0), 2);
-    for (int i = 0; i < WIRE_BUFFERS; i++) {
-        if (i != 2)
-            frame_unref(out[i]);
-    }
+    return_all_but(2, out);
     frame_unref(f);
     end(&r);
 }
@@ -195,22 +205,17 @@ static void who_waits_is_woken_by_what_comes_back(void **state)
 {
     (void)state;
     struct rig r;
-    struct wire_picture p;
     struct frame *f = picture(AV_PIX_FMT_GRAY8, 64, 64), *out[WIRE_BUFFERS];
     begin(&r);
     for (int round = 0; round < 50; round++) {
-        for (int i = 0; i < WIRE_BUFFERS; i++)
-            out[i] = carry(&r, f, &p);
+        lend_all(&r, f, out);
         pthread_t thread;
         void *found;
         assert_int_equal(pthread_create(&thread, NULL, wait_for_a_place, &r), 0);
         frame_unref(out[3]);
         assert_int_equal(pthread_join(thread, &found), 0);
         assert_ptr_equal(found, &r);
-        for (int i = 0; i < WIRE_BUFFERS; i++) {
-            if (i != 3)
-                frame_unref(out[i]);
-        }
+        return_all_but(3, out);
     }
     frame_unref(f);
     end(&r);

@@ -35,6 +35,12 @@
 #define LINES      100   /* that it may say in a minute */
 #define FLOOD      20000 /* messages in a second, each a picture or less: no decoder is as fast */
 
+/* So many of something since then. */
+struct spate {
+    int64_t since_us;
+    int n;
+};
+
 struct host {
     const struct session_order *order;
     const struct session_listener *to;
@@ -43,14 +49,12 @@ struct host {
     int socket;
     pid_t pid;
     struct board *board;
-    int64_t heard_us;  /* when it last said something */
-    int64_t leave_us;  /* by then it must have left; 0: it was not asked to */
-    bool asked;        /* and knows */
-    int64_t minute_us; /* in which it has said so many lines */
-    int lines;
-    int64_t second_us; /* in which so many messages came */
-    int messages;
-    bool over; /* the end is known */
+    int64_t heard_us;      /* when it last said something */
+    int64_t leave_us;      /* by then it must have left; 0: it was not asked to */
+    bool asked;            /* and knows */
+    struct spate lines;    /* of its log, in a minute */
+    struct spate messages; /* in a second */
+    bool over;             /* the end is known */
     enum source_fault fault;
     struct err *e;
 };
@@ -133,17 +137,21 @@ static void take_stock(struct host *h, const struct wire_stock *s)
     h->to->stock(h->to->arg, &stock);
 }
 
+/* One more: how many that makes within the span. */
+static int count(struct spate *s, int64_t now_us, int64_t span_us)
+{
+    if (now_us - s->since_us > span_us)
+        *s = (struct spate){.since_us = now_us};
+    return ++s->n;
+}
+
 static void take_line(struct host *h, const struct wire_log *l)
 {
-    int64_t now = mono_us();
-    if (now - h->minute_us > 60 * MONO_SECOND) {
-        h->minute_us = now;
-        h->lines = 0;
-    }
-    if (++h->lines == LINES)
+    int lines = count(&h->lines, mono_us(), 60 * MONO_SECOND);
+    if (lines == LINES)
         log_warn("camera", "its process says more than %d lines a minute: the rest is left out",
                 LINES);
-    if (h->lines >= LINES)
+    if (lines >= LINES)
         return;
     switch ((enum log_level)l->level) {
     case LEVEL_ERROR: log_error(l->topic, "%s", l->text); break;
@@ -192,16 +200,6 @@ static void take(struct host *h, const struct wire_message *m)
     }
 }
 
-/* Who only talks would have this thread do nothing but listen. */
-static bool floods(struct host *h)
-{
-    if (h->heard_us - h->second_us > MONO_SECOND) {
-        h->second_us = h->heard_us;
-        h->messages = 0;
-    }
-    return ++h->messages > FLOOD;
-}
-
 static void listen_to(struct host *h)
 {
     struct wire_message m;
@@ -213,7 +211,8 @@ static void listen_to(struct host *h)
             close(fd); /* nobody asked for one */
         take(h, &m);
         h->heard_us = mono_us(); /* we may have been long */
-        if (!h->over && floods(h))
+        /* Who only talks would have this thread do nothing but listen. */
+        if (count(&h->messages, h->heard_us, MONO_SECOND) > FLOOD && !h->over)
             give_up(h, "does nothing but talk");
     }
     if (h->over || r == 0 || r == -EAGAIN)

@@ -111,8 +111,7 @@ static bool are_times(const struct wire_picture *p)
 
 static bool is_size(const struct packed *p)
 {
-    return p->width > 0 && p->width <= FRAME_MAX_SIDE && p->height > 0 &&
-           p->height <= FRAME_MAX_SIDE && (int64_t)p->width * p->height <= FRAME_MAX_PIXELS;
+    return p->width > 0 && p->height > 0 && frame_fits(p->width, p->height);
 }
 
 /* How it fits its place on the shelf is the shelf's to say. */
