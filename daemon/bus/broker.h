@@ -44,7 +44,7 @@ struct broker_setup {
     const char *will_topic;       /* gets the retained will_payload when we vanish */
     const char *will_payload;
     const char *filters[2]; /* what we listen to; NULL: no more */
-    int keepalive_s;        /* at least 5; a silent broker is noticed within twice of it */
+    int keepalive_s;        /* at least 5; a silent broker is noticed by 2.5 of it */
     int connect_ms;         /* from the open to the broker's answer */
     void (*heard)(void *arg, const struct broker_message *m);
     void *arg;

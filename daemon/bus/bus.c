@@ -161,7 +161,7 @@ struct bus *bus_new(const struct conf_mqtt *conf, const char *node, struct queue
     if (options)
         b->options = *options;
     struct bus_options *o = &b->options;
-    o->keepalive_s = o->keepalive_s ? o->keepalive_s : 30;
+    o->keepalive_s = o->keepalive_s ? o->keepalive_s : 20;
     o->ack_ms = o->ack_ms ? o->ack_ms : 60000;
     o->connect_ms = o->connect_ms ? o->connect_ms : 10000;
     o->drain_ms = o->drain_ms ? o->drain_ms : 2000;

@@ -39,7 +39,7 @@ size_t command_squeeze(void **items, size_t n, void *arg);
 
 /* What only tests and measurements change; 0 stands for the default. */
 struct bus_options {
-    int keepalive_s; /* 30; a silent broker is noticed within twice of it */
+    int keepalive_s; /* 20; a silent broker is noticed by 2.5 of it, before ack_ms is over */
     int ack_ms;      /* 60000: a connection with an older unacknowledged packet is given up */
     int connect_ms;  /* 10000: from the start of connecting to the broker's answer */
     int drain_ms;    /* 2000: what a stop waits for acknowledgements */

@@ -261,7 +261,7 @@ def test_connect_packet(fake, drive):
     d = drive(f.port, "viewer", "a-passw0rd")
     got = f.wait_packet(c=1, got="CONNECT")
     assert got == {"c": 1, "got": "CONNECT", "protocol": "MQTT", "level": 4, "clean": True,
-                   "keepalive": 30, "client_id": "faced-test", "username": "viewer",
+                   "keepalive": 20, "client_id": "faced-test", "username": "viewer",
                    "password": "a-passw0rd",
                    "will": {"topic": "faced/test/status", "payload": "offline", "qos": 1,
                             "retain": True}}
