@@ -1,4 +1,4 @@
-/* needs: app/standing app/sandbox/host app/sandbox/settings app/sandbox/shelf app/sandbox/wire flow/slot flow/pack flow/frame base/stop base/mem base/log base/redact base/mono base/url base/thread base/err base/utf8 */
+/* needs: app/standing app/sandbox/host app/sandbox/settings app/sandbox/shelf app/sandbox/wire source/origin flow/slot flow/pack flow/frame base/stop base/mem base/log base/redact base/mono base/url base/thread base/err base/utf8 */
 /*
  * A session with a camera's process that was taken over, from the daemon's side: the process is
  * played by what is fed, messages one after another and writes to the shared memory, and at the
@@ -19,6 +19,7 @@
 #include "app/standing.h"
 #include "base/beat.h"
 #include "base/log.h"
+#include "base/mono.h"
 #include "base/stop.h"
 #include "base/utf8.h"
 #include "flow/frame.h"
@@ -206,6 +207,7 @@ static void on_picture(void *arg, struct frame *f, enum session_give how)
     (void)arg;
     HOLDS(how >= GIVE_NEWEST && how <= GIVE_REFRESH);
     HOLDS(frame_width(f) > 0 && frame_height(f) > 0);
+    HOLDS(frame_wall_us(f) <= mono_wall_us() + 3600 * MONO_SECOND);
     frame_unref(kept[n_kept % KEPT]);
     kept[n_kept++ % KEPT] = f;
 }

@@ -1,4 +1,4 @@
-/* needs: app/sandbox/host app/sandbox/settings app/sandbox/shelf app/sandbox/wire flow/slot flow/pack flow/frame base/stop base/mem base/log base/redact base/url base/thread base/err base/utf8 */
+/* needs: app/sandbox/host app/sandbox/settings app/sandbox/shelf app/sandbox/wire source/origin flow/slot flow/pack flow/frame base/stop base/mem base/log base/redact base/url base/thread base/err base/utf8 */
 /* The process is played by a thread of this program, its ways by nobody; the clock stands still. */
 #include "app/sandbox/host.h"
 
@@ -29,6 +29,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#define NOW (5 * MONO_SECOND)
 
 /* ------------------------------------------------------------- the process --- */
 
@@ -112,6 +114,8 @@ static void wait_for_the_stop(void)
         end_well();
 }
 
+static int64_t date; /* of the pictures */
+
 /* Three pictures, each when the one before was taken. */
 static void send_pictures(void)
 {
@@ -119,7 +123,7 @@ static void send_pictures(void)
     p->format = AV_PIX_FMT_GRAY8;
     p->width = p->height = 64;
     (void)av_frame_get_buffer(p, 0);
-    struct frame *f = frame_new(p, 1, 2);
+    struct frame *f = frame_new(p, 1, date);
     av_frame_free(&p);
     for (int i = 0; i < 3; i++) {
         struct wire_message m = {.kind = WIRE_PICTURE, .picture.how = GIVE_NEWEST};
@@ -161,12 +165,12 @@ void ways_send(struct ways *w, int from_port, int to_port, const void *data, siz
 
 int64_t mono_us(void)
 {
-    return 5 * MONO_SECOND;
+    return NOW;
 }
 
 int64_t mono_wall_us(void)
 {
-    return 5 * MONO_SECOND;
+    return NOW;
 }
 
 bool ease_keys(const struct ease *e)
@@ -213,9 +217,8 @@ static void on_stock(void *arg, const struct session_stock *stock)
 }
 
 /* A session with who plays that; what it ended with, its sentence in e. */
-static enum source_fault hold(void (*plays)(void), struct err *e)
+static enum source_fault hold_at(char *url, void (*plays)(void), struct err *e)
 {
-    static char url[] = "rtsp://192.0.2.7/s";
     struct conf_camera conf = {.name = "door", .url = url, .url_shown = url, .fps = 5};
     struct ease ease = {.share = 400, .keys = true};
     struct beat beat = {0};
@@ -230,12 +233,19 @@ static enum source_fault hold(void (*plays)(void), struct err *e)
     return host_run(&order, &camera, e);
 }
 
+static enum source_fault hold(void (*plays)(void), struct err *e)
+{
+    static char url[] = "rtsp://192.0.2.7/s";
+    return hold_at(url, plays, e);
+}
+
 static int begin(void **state)
 {
     (void)state;
     halt = stop_new();
     slot = slot_new(nothing, NULL);
     pictures = 0;
+    date = NOW;
     return 0;
 }
 
@@ -302,6 +312,22 @@ static void the_process_sees_the_slot_while_it_runs(void **state)
     assert_int_equal(frames, 0);
 }
 
+/* A record that begins in the year 9999 would never be too old. */
+static void no_camera_dates_its_pictures_ahead(void **state)
+{
+    (void)state;
+    static char file[] = "/videos/of-2031.mkv";
+    struct err e = {0};
+    date = NOW + 7200 * MONO_SECOND;
+    assert_int_equal(hold(send_pictures, &e), SOURCE_BROKEN);
+    assert_non_null(strstr(e.text, "sent a picture that cannot be"));
+    assert_int_equal(pictures, 0);
+    assert_int_equal(hold_at(file, send_pictures, &e), SOURCE_EOF);
+    assert_int_equal(pictures, 3);
+    date = 0; /* a clock that was not set when the camera connected */
+    assert_int_equal(hold(send_pictures, &e), SOURCE_EOF);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +338,7 @@ int main(void)
             cmocka_unit_test_setup_teardown(who_only_talks_is_ended, begin, end),
             cmocka_unit_test_setup_teardown(a_stop_is_told, begin, end),
             cmocka_unit_test_setup_teardown(the_process_sees_the_slot_while_it_runs, begin, end),
+            cmocka_unit_test_setup_teardown(no_camera_dates_its_pictures_ahead, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

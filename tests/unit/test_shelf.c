@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <libavutil/frame.h>
 #include <libavutil/imgutils.h>
+#include <libavutil/mem.h>
 #include <libavutil/pixfmt.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -142,6 +143,30 @@ static void a_place_comes_back_with_the_last_reference(void **state)
     frame_unref(out[2]);
     assert_int_equal(rack_place(&r.rack, 0), 2);
     return_all_but(2, out);
+    frame_unref(f);
+    end(&r);
+}
+
+/* What finds no memory is lost; its place is there for the next. */
+static void a_place_is_not_lost_with_its_picture(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct wire_picture p = {0};
+    struct frame *f = picture(AV_PIX_FMT_YUV420P, 320, 180);
+    begin(&r);
+    for (int i = 0; i < WIRE_BUFFERS + 1; i++) {
+        assert_int_equal(rack_place(&r.rack, 0), 0);
+        assert_true(rack_put(&r.rack, 0, f, &p));
+        av_max_alloc(33);
+        struct frame *g = shelf_frame(r.shelf, &p);
+        av_max_alloc(INT32_MAX);
+        assert_null(g);
+        assert_int_equal(errno, ENOMEM);
+    }
+    struct frame *g = carry(&r, f, &p);
+    assert_non_null(g);
+    frame_unref(g);
     frame_unref(f);
     end(&r);
 }
@@ -318,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(a_picture_arrives_as_it_was),
             cmocka_unit_test(a_place_comes_back_with_the_last_reference),
+            cmocka_unit_test(a_place_is_not_lost_with_its_picture),
             cmocka_unit_test(a_picture_outlives_its_shelf),
             cmocka_unit_test(who_waits_is_woken_by_what_comes_back),
             cmocka_unit_test(a_slot_is_full_from_the_moment_of_sending),

@@ -14,10 +14,12 @@
 #include "app/sandbox/wire.h"
 #include "base/beat.h"
 #include "base/log.h"
+#include "base/mono.h"
 #include "base/stop.h"
 #include "flow/frame.h"
 #include "flow/settings.h"
 #include "flow/slot.h"
+#include "source/origin.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -31,8 +33,9 @@
 #define SILENCE_US (10 * MONO_SECOND) /* its ear says something every 2 s */
 #define HANGS_MS   25000 /* longer than its longest wait for a camera, without a sign */
 #define LEAVE_US   (2 * MONO_SECOND)
-#define ROUND      64    /* messages one after another before we look at something else */
-#define LINES      100   /* that it may say in a minute */
+#define ROUND      64  /* messages one after another before we look at something else */
+#define LINES      100 /* that it may say in a minute */
+#define AHEAD_US   (3600 * MONO_SECOND) /* the clock may just have been set back a little */
 #define FLOOD      20000 /* messages in a second, each a picture or less: no decoder is as fast */
 
 /* So many of something since then. */
@@ -49,6 +52,7 @@ struct host {
     int socket;
     pid_t pid;
     struct board *board;
+    bool dated;            /* its pictures may be of any time: a file's */
     int64_t heard_us;      /* when it last said something */
     int64_t leave_us;      /* by then it must have left; 0: it was not asked to */
     bool asked;            /* and knows */
@@ -114,9 +118,17 @@ static void connect_it(struct host *h, const struct wire_reach *r)
 
 /* ------------------------------------------------------------- what it tells --- */
 
+/* Only what is read as fast as it goes is ahead of our clock. A record from the year 9999 would be
+ * the latest for ever, and never too old. */
+static bool may_be_dated(const struct host *h, const struct wire_picture *p)
+{
+    return h->dated || p->packed.wall_us < mono_wall_us() + AHEAD_US;
+}
+
 static void take_picture(struct host *h, const struct wire_picture *p)
 {
-    struct frame *f = shelf_frame(h->shelf, p);
+    errno = EPROTO;
+    struct frame *f = may_be_dated(h, p) ? shelf_frame(h->shelf, p) : NULL;
     if (!f && errno == EPROTO) {
         give_up(h, "sent a picture that cannot be");
         return;
@@ -267,6 +279,7 @@ static bool begin(struct host *h)
         return false;
     }
     h->socket = pair[0];
+    h->dated = origin_kind(conf->url) == ORIGIN_FILE || conf->pace == PACE_MAX;
     h->board = shelf_board(h->shelf);
     slot_mirror(h->order->slot, &h->board->face);
     show_ease(h);

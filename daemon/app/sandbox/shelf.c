@@ -104,12 +104,17 @@ struct frame *shelf_frame(struct shelf *s, const struct wire_picture *p)
     struct loan *loan = mem_new(1, sizeof(*loan));
     *loan = (struct loan){s, p->place};
     struct frame *f = pack_open(&p->packed, place_at(s->base, p->place), give_back, loan);
-    if (!f) {
+    if (!f && errno != ENOMEM) {
         free(loan);
         return NULL;
     }
     atomic_fetch_add(&s->refs, 1);
     s->sent[p->place]++;
+    if (!f) { /* lost, but its place is not */
+        give_back(loan);
+        errno = ENOMEM;
+        return NULL;
+    }
     struct change_map map = {.cols = p->cols, .rows = p->rows, .block = p->block};
     memcpy(map.at_us, p->at_us, sizeof(map.at_us[0]) * (size_t)(p->cols * p->rows));
     frame_note_change(f, p->still_us, &map);
