@@ -2,8 +2,7 @@
 
 #include "base/mem.h"
 #include "base/redact.h"
-#include "conf/address.h"
-#include "conf/expand.h"
+#include "conf/group.h"
 #include "conf/schema.h"
 #include "conf/text.h"
 #include "conf/value.h"
@@ -12,232 +11,11 @@
 #include <errno.h>
 #include <libconfig.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define WHERE                 64 /* "cameras[123]" */
 #define WORKERS_BY_THEMSELVES 8
-#define URL_SHOWN             (4096 * 3)
-
-/* One load; lives on the stack of conf_load(). */
-struct loader {
-    const char *file;
-    unsigned flags;
-    struct conf *c;
-    struct err *e;
-    const config_setting_t *member; /* of a list, which is wrong; NULL: all of it */
-};
-
-/* Fills the error in with the place in front: "FILE:LINE: WHERE: ...". Returns -EINVAL. */
-static int fail(struct loader *l, const config_setting_t *s, const char *where, const char *fmt,
-        ...) __attribute__((format(printf, 4, 5)));
-
-static int at(struct loader *l, const config_setting_t *s, const char *where)
-{
-    if (*where)
-        err_wrap(l->e, "%s", where);
-    int line = s ? (int)config_setting_source_line(s) : 0;
-    if (line > 0)
-        err_wrap(l->e, "%s:%d", l->file, line);
-    else
-        err_wrap(l->e, "%s", l->file);
-    return -EINVAL;
-}
-
-static int fail(
-        struct loader *l, const config_setting_t *s, const char *where, const char *fmt, ...)
-{
-    char text[sizeof(l->e->text)];
-    va_list ap;
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    err_set(l->e, -EINVAL, "%s", text);
-    return at(l, s, where);
-}
-
-static const char *type_name(const config_setting_t *s)
-{
-    switch (config_setting_type(s)) {
-    case CONFIG_TYPE_GROUP: return "a group { ... }";
-    case CONFIG_TYPE_LIST: return "a list ( ... )";
-    case CONFIG_TYPE_ARRAY: return "an array [ ... ]";
-    default: return "a single value";
-    }
-}
-
-/* A string with its secrets put in; registers what no log may show. */
-static int set_string(struct loader *l, const struct conf_key *key, void *base, const char *text)
-{
-    struct value v = {VALUE_TEXT, .text = text};
-    enum expand_use use = EXPAND_TEXT;
-    switch (key->type) {
-    case KEY_STRING: break;
-    case KEY_PATH: use = EXPAND_PATH; break;
-    case KEY_SOURCE:
-    case KEY_BROKER:
-    case KEY_BROKERS: use = EXPAND_URL; break;
-    default: return value_set(key, base, &v, l->e);
-    }
-    struct expand x = {l->c->secrets_dir, !(l->flags & CONF_NO_SECRETS)};
-    char *real, *shown;
-    int r = expand_text(&x, text, use, &real, &shown, l->e);
-    if (r < 0)
-        return r;
-    if (use == EXPAND_URL)
-        address_redact(real);
-    if (key->flags & KEY_HIDDEN)
-        redact_add(real);
-    v.text = real;
-    /* What has a secret in it cannot be looked at where secrets are not resolved. */
-    bool broker = key->type == KEY_BROKER || key->type == KEY_BROKERS;
-    if (broker && !x.resolve && strstr(text, "${"))
-        r = address_broker("mqtt://***", &((struct conf *)base)->mqtt, l->e);
-    else if (key->type == KEY_SOURCE && !x.resolve && strstr(text, "${"))
-        ((struct conf_camera *)base)->url = mem_strdup(real);
-    else
-        r = value_set(key, base, &v, l->e);
-    if (r == 0 && use == EXPAND_URL) {
-        char *redacted = mem_new(URL_SHOWN, 1);
-        redact_text(redacted, URL_SHOWN, shown);
-        struct conf_mqtt *m = &((struct conf *)base)->mqtt;
-        char **place = broker ? &m->brokers[m->n_brokers - 1].url_shown
-                              : &((struct conf_camera *)base)->url_shown;
-        *place = mem_strdup(redacted);
-        free(redacted);
-    }
-    explicit_bzero(real, strlen(real));
-    free(real);
-    free(shown);
-    return r;
-}
-
-static int set(struct loader *l, const struct conf_key *key, void *base, const config_setting_t *s);
-
-/* Each string of the list as if the key stood there with it alone. */
-static int set_list(
-        struct loader *l, const struct conf_key *key, void *base, const config_setting_t *list)
-{
-    bool areas = key->type == KEY_AREAS;
-    int r = 0, n = config_setting_length(list);
-    for (int i = 0; i < n && r == 0; i++) {
-        const config_setting_t *s = config_setting_get_elem(list, (unsigned)i);
-        if (config_setting_type(s) != CONFIG_TYPE_STRING)
-            r = err_set(l->e, -EINVAL, "a string, \"%s...\", is expected in the list",
-                    areas ? "0,0, " : "mqtt://");
-        else
-            r = set_string(l, key, base, config_setting_get_string(s));
-        l->member = r < 0 ? s : NULL;
-        if (r < 0 && areas)
-            err_wrap(l->e, "polygon %d", i + 1);
-    }
-    return r;
-}
-
-static int set_brokers(
-        struct loader *l, const struct conf_key *key, void *base, const config_setting_t *list)
-{
-    ((struct conf *)base)->mqtt.listed = true;
-    int r = set_list(l, key, base, list);
-    return config_setting_length(list)
-                   ? r
-                   : err_set(l->e, -EINVAL, "the list is empty: give one broker or more");
-}
-
-/* Those of the defaults are not added to: an empty list means none. */
-static int set_areas(
-        struct loader *l, const struct conf_key *key, void *base, const config_setting_t *list)
-{
-    struct polygons *p = (struct polygons *)((char *)base + key->offset);
-    p->n = 0;
-    if (config_setting_length(list) > POLYGONS_MAX)
-        return err_set(l->e, -EINVAL, "%d polygons are too many, at most %d are allowed",
-                config_setting_length(list), POLYGONS_MAX);
-    return set_list(l, key, base, list);
-}
-
-static int set(struct loader *l, const struct conf_key *key, void *base, const config_setting_t *s)
-{
-    struct value v;
-    bool list = config_setting_is_list(s) || config_setting_is_array(s);
-    if (key->type == KEY_BROKERS && list)
-        return set_brokers(l, key, base, s);
-    if (key->type == KEY_AREAS && list)
-        return set_areas(l, key, base, s);
-    switch (key->type == KEY_AREAS ? CONFIG_TYPE_NONE : config_setting_type(s)) {
-    case CONFIG_TYPE_STRING: return set_string(l, key, base, config_setting_get_string(s));
-    case CONFIG_TYPE_BOOL: v = (struct value){VALUE_BOOL, .yes = config_setting_get_bool(s)}; break;
-    case CONFIG_TYPE_INT: v = (struct value){VALUE_INT, .whole = config_setting_get_int(s)}; break;
-    case CONFIG_TYPE_INT64:
-        v = (struct value){VALUE_INT, .whole = config_setting_get_int64(s)};
-        break;
-    case CONFIG_TYPE_FLOAT:
-        v = (struct value){VALUE_FLOAT, .number = config_setting_get_float(s)};
-        break;
-    default: {
-        char expected[160];
-        schema_expects(key, expected, sizeof(expected));
-        return err_set(l->e, -EINVAL, "%s is expected, not %s", expected, type_name(s));
-    }
-    }
-    return value_set(key, base, &v, l->e);
-}
-
-/* Every key of the group belongs there? section is the table's name for it, where the one for
- * people. */
-static int check_keys(
-        struct loader *l, const config_setting_t *group, const char *section, const char *where)
-{
-    for (int i = 0; i < config_setting_length(group); i++) {
-        config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
-        const char *name = config_setting_name(s);
-        if (schema_find(section, name) || (!*section && schema_is_section(name)))
-            continue;
-        const char *meant = schema_suggest(section, name);
-        if (meant)
-            return fail(l, s, where, "unknown key '%.40s', did you mean '%s'?", name, meant);
-        return fail(l, s, where, "unknown key '%.40s'", name);
-    }
-    return 0;
-}
-
-/* The group of this name; NULL in *ret: it is not there. */
-static int get_group(struct loader *l, const config_setting_t *root, const char *name,
-        const config_setting_t **ret)
-{
-    const config_setting_t *s = config_setting_get_member((config_setting_t *)root, name);
-    *ret = s;
-    if (s && !config_setting_is_group(s))
-        return fail(l, s, name, "a group { ... } is expected, not %s", type_name(s));
-    return s ? check_keys(l, s, strcmp(name, "defaults") == 0 ? "cameras" : name, name) : 0;
-}
-
-/*
- * Puts one key's value from its group into base. where names the group in errors. group NULL:
- * nothing stands there.
- */
-static int take(struct loader *l, const struct conf_key *key, void *base,
-        const config_setting_t *group, const char *where)
-{
-    const char *name = schema_name(key);
-    const config_setting_t *s =
-            group ? config_setting_get_member((config_setting_t *)group, name) : NULL;
-    char path[WHERE * 2];
-    (void)snprintf(path, sizeof(path), "%s%s%s", where, *where ? "." : "", name);
-    if (s) {
-        /* A user in the broker's URL is the same as these two. */
-        const struct conf_mqtt *m = &l->c->mqtt;
-        if ((strcmp(key->path, "mqtt.username") == 0 && m->username) ||
-                (strcmp(key->path, "mqtt.password") == 0 && m->password))
-            return fail(l, s, path, "it stands in mqtt.url too: give it once");
-        return set(l, key, base, s) < 0 ? at(l, l->member ? l->member : s, path) : 0;
-    }
-    if (group && (key->flags & KEY_REQUIRED))
-        return fail(l, group, where, "'%s' is missing", name);
-    return 0;
-}
 
 /* What the section's keys say together. */
 static int check_mqtt(struct loader *l, const config_setting_t *group)
@@ -263,16 +41,16 @@ static int check_mqtt(struct loader *l, const config_setting_t *group)
     else if ((m->ca_file || m->cert_file) && !tls)
         wrong = "'ca_file', 'cert_file' and 'key_file' are for a broker at mqtts://, and there is "
                 "none";
-    return wrong ? fail(l, group, "mqtt", "%s", wrong) : 0;
+    return wrong ? group_fail(l, group, "mqtt", "%s", wrong) : 0;
 }
 
 static int check_http(struct loader *l, const config_setting_t *group)
 {
     const struct conf_http *h = &l->c->http;
     if (group && !h->listen)
-        return fail(l, group, "http", "'listen' is missing");
+        return group_fail(l, group, "http", "'listen' is missing");
     if (!h->cert_file != !h->key_file)
-        return fail(
+        return group_fail(
                 l, group, "http", "'cert_file' and 'key_file' belong together: give both or none");
     return 0;
 }
@@ -285,19 +63,20 @@ static int take_sections(struct loader *l, const config_setting_t *root)
         size_t n = schema_section_length(key);
         if (strncmp(key->path, "cameras.", 8) == 0)
             continue;
-        char section[WHERE];
+        char section[GROUP_WHERE];
         (void)snprintf(section, sizeof(section), "%.*s", (int)n, key->path);
         const config_setting_t *group = root;
-        int r = n ? get_group(l, root, section, &group) : 0;
+        int r = n ? group_find(l, root, section, &group) : 0;
         if (r == 0) {
             value_default(key, l->c);
-            r = take(l, key, l->c, group, section);
+            r = group_take(l, key, l->c, group, section);
         }
         if (r < 0)
             return r;
     }
     if (l->c->privacy.store_crops && l->c->privacy.aggregate_only)
-        return fail(l, config_setting_get_member((config_setting_t *)root, "privacy"), "privacy",
+        return group_fail(l, config_setting_get_member((config_setting_t *)root, "privacy"),
+                "privacy",
                 "with 'aggregate_only' nothing is kept of anybody, no picture either: take "
                 "'store_crops' away, or 'aggregate_only'");
     int r = check_mqtt(l, config_setting_get_member((config_setting_t *)root, "mqtt"));
@@ -310,7 +89,7 @@ static int take_defaults(
         struct loader *l, const config_setting_t *root, struct conf_camera *ret_camera)
 {
     const config_setting_t *group;
-    int r = get_group(l, root, "defaults", &group);
+    int r = group_find(l, root, "defaults", &group);
     for (size_t i = 0; i < conf_keys_count && r == 0; i++) {
         const struct conf_key *key = &conf_keys[i];
         if (strncmp(key->path, "cameras.", 8) != 0)
@@ -318,9 +97,9 @@ static int take_defaults(
         const char *name = schema_name(key);
         if (!(key->flags & KEY_OWN)) {
             value_default(key, ret_camera);
-            r = take(l, key, ret_camera, group, "defaults");
+            r = group_take(l, key, ret_camera, group, "defaults");
         } else if (group && config_setting_get_member((config_setting_t *)group, name)) {
-            r = fail(l, group, "defaults", "'%s' belongs to each camera", name);
+            r = group_fail(l, group, "defaults", "'%s' belongs to each camera", name);
         }
     }
     return r;
@@ -335,24 +114,25 @@ static int take_camera(struct loader *l, const config_setting_t *list, int i)
 {
     struct conf_camera *cam = &l->c->cameras[i];
     const config_setting_t *group = camera_group(list, i);
-    char where[WHERE];
+    char where[GROUP_WHERE];
     (void)snprintf(where, sizeof(where), "cameras[%d]", i);
     if (!config_setting_is_group(group))
-        return fail(l, group, where, "a group { ... } is expected, not %s", type_name(group));
-    int r = check_keys(l, group, "cameras", where);
+        return group_fail(
+                l, group, where, "a group { ... } is expected, not %s", group_type(group));
+    int r = group_check(l, group, "cameras", where);
     for (size_t k = 0; k < conf_keys_count && r == 0; k++) {
         if (strncmp(conf_keys[k].path, "cameras.", 8) == 0)
-            r = take(l, &conf_keys[k], cam, group, where);
+            r = group_take(l, &conf_keys[k], cam, group, where);
     }
     if (r < 0)
         return r;
     if (cam->max_face && cam->max_face < cam->min_face)
-        return fail(l, group, where, "max_face (%d) is smaller than min_face (%d)", cam->max_face,
-                cam->min_face);
+        return group_fail(l, group, where, "max_face (%d) is smaller than min_face (%d)",
+                cam->max_face, cam->min_face);
     for (int j = 0; j < i; j++) {
         if (strcmp(l->c->cameras[j].name, cam->name) == 0)
-            return fail(l, config_setting_get_member((config_setting_t *)group, "name"), where,
-                    "the name '%s' is taken by cameras[%d] in line %d", cam->name, j,
+            return group_fail(l, config_setting_get_member((config_setting_t *)group, "name"),
+                    where, "the name '%s' is taken by cameras[%d] in line %d", cam->name, j,
                     (int)config_setting_source_line(config_setting_get_member(
                             (config_setting_t *)camera_group(list, j), "name")));
     }
@@ -367,11 +147,11 @@ static int take_cameras(struct loader *l, const config_setting_t *root)
         return r;
     const config_setting_t *list = config_setting_get_member((config_setting_t *)root, "cameras");
     if (list && !config_setting_is_list(list))
-        return fail(l, list, "cameras",
-                "a list of groups, ( { ... }, { ... } ), is expected, not %s", type_name(list));
+        return group_fail(l, list, "cameras",
+                "a list of groups, ( { ... }, { ... } ), is expected, not %s", group_type(list));
     int n = list ? config_setting_length(list) : 0;
     if (n == 0 && !(l->flags & CONF_NO_CAMERAS))
-        return fail(l, list, "",
+        return group_fail(l, list, "",
                 "there is no camera to watch: give one, as in "
                 "cameras: ( { name = \"door\"; url = \"rtsp://192.0.2.7/stream\"; } );");
     l->c->cameras = mem_new((size_t)n, sizeof(*l->c->cameras));
@@ -464,8 +244,11 @@ static int read_text(struct loader *l, char **ret_text, size_t *ret_size)
 int conf_load(const char *file, unsigned flags, struct conf **ret, struct err *e)
 {
     struct err own, shown;
-    struct loader l = {
-            .file = file, .flags = flags, .c = mem_new(1, sizeof(struct conf)), .e = e ? e : &own};
+    struct loader l = {.file = file,
+            .flags = flags,
+            .resolve = !(flags & CONF_NO_SECRETS),
+            .c = mem_new(1, sizeof(struct conf)),
+            .e = e ? e : &own};
     config_t config;
     config_init(&config);
     l.c->holders = 1;
@@ -478,7 +261,7 @@ int conf_load(const char *file, unsigned flags, struct conf **ret, struct err *e
         r = parse(&l, &config, text);
     const config_setting_t *root = config_root_setting(&config);
     if (r == 0)
-        r = check_keys(&l, root, "", "");
+        r = group_check(&l, root, "", "");
     if (r == 0)
         r = take_sections(&l, root);
     if (r == 0)

@@ -1,4 +1,4 @@
-/* needs: conf/dump conf/load conf/value conf/schema conf/address conf/area conf/expand conf/text base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 flow/polygon */
+/* needs: conf/dump conf/load conf/group conf/value conf/schema conf/address conf/area conf/expand conf/text base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 flow/polygon */
 /*
  * A configuration file: flags, then the text. What is accepted can be printed;
  * what is refused says so with the name of the file.

@@ -1,4 +1,4 @@
-/* needs: conf/load conf/value conf/schema conf/address conf/area conf/expand conf/text conf/dump base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 flow/polygon */
+/* needs: conf/load conf/group conf/value conf/schema conf/address conf/area conf/expand conf/text conf/dump base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 flow/polygon */
 
 /*
  * The configuration alone, for make torture: what `faced --dump-config` does, without the

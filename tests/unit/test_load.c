@@ -1,4 +1,4 @@
-/* needs: conf/load conf/value conf/schema conf/address conf/area conf/expand conf/text base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 flow/polygon */
+/* needs: conf/load conf/group conf/value conf/schema conf/address conf/area conf/expand conf/text base/err base/mem base/log base/mono base/url base/redact base/when base/utf8 flow/polygon */
 #include "conf/load.h"
 
 #include "base/redact.h"

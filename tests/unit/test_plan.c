@@ -1,4 +1,4 @@
-/* needs: app/plan conf/compare conf/schema conf/load conf/value conf/address conf/area conf/expand conf/text base/err base/log base/mem base/mono base/redact base/url base/utf8 base/when flow/polygon */
+/* needs: app/plan conf/compare conf/schema conf/load conf/group conf/value conf/address conf/area conf/expand conf/text base/err base/log base/mem base/mono base/redact base/url base/utf8 base/when flow/polygon */
 #include "app/plan.h"
 
 #include "conf/compare.h"
