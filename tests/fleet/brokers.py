@@ -3,6 +3,7 @@
 start(i) and kill(i) are for one node; configurations are those of docs/fleet.md. `nodes` are the
 machines, `urls` what each of three hosts is given, `listened` where the subscriber goes.
 """
+import concurrent.futures
 import os
 import signal
 import subprocess
@@ -63,6 +64,15 @@ class Cluster:
             except ProcessLookupError:
                 pass
         self.processes[i].wait()
+
+    def start_again(self):
+        """All at once: a node may wait for its others."""
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            list(pool.map(self.start, range(3)))
+
+    def part(self, i, parted=True):
+        """The node is there for the hosts, and its others are not there for it."""
+        self.nodes[i].wall([n for n in self.nodes if n is not self.nodes[i]] if parted else [])
 
     def close(self):
         for i in range(3):
@@ -162,8 +172,9 @@ class Rabbits(Cluster):
         if not os.path.exists(cookie):
             self.write(i, ".erlang.cookie", "faced-fleet")
             os.chmod(cookie, 0o400)
+        # Where all were dead each but the first waits 100 s for a majority of its MQTT plugin.
         return self.launch(i, ["/usr/lib/rabbitmq/bin/rabbitmq-server"],
-                           r"Server startup complete", self.env(i), 120)
+                           r"Server startup complete", self.env(i), 400)
 
     def start_all(self):
         for node in self.nodes:

@@ -47,6 +47,10 @@ class Host(house.Daemon):
     def waiting(self):
         return self.rows("SELECT count(*) AS n FROM outbox")[0]["n"]
 
+    def made(self):
+        """How many messages it has numbered."""
+        return self.rows("SELECT next_msg - 1 AS n FROM meta")[0]["n"]
+
     def settle(self):
         """People leave, and all is told; what a stop of two seconds does not get through goes by
         another run with the camera switched off."""
@@ -146,8 +150,7 @@ class Fleet:
         records}. A database is a machine's, whatever its node is called."""
         for h in self.hosts:
             h.settle()
-        made = {h.machine.name: (h.epoch, set(range(1, h.rows("SELECT next_msg FROM meta")[0]
-                                                    ["next_msg"]))) for h in self.hosts}
+        made = {h.machine.name: (h.epoch, set(range(1, h.made() + 1))) for h in self.hosts}
 
         def missing():
             return {n: sorted(all_ - {e["msg"] for _, e in self.listener.events(epoch=epoch)})
@@ -181,14 +184,15 @@ class Fleet:
         seqs = sorted(r["seq"] for r in rows)
         assert seqs == list(range(1, len(seqs) + 1))
 
-
-def report(kind, scenario, times, verdict):
-    """A row of the table in docs/fleet.md."""
-    worst = ", ".join(f"{k}: {max(v):.1f} s" for k, v in times.items())
-    lost = sum(len(x) for x in verdict["lost"].values())
-    line = (f"| {kind} | {scenario} | {verdict['events']} | {verdict['records']} | {lost} | "
-            f"{verdict['repeated']} | {worst} |")
-    print(line)
-    with open(os.path.join(house.BUILD, "fleet.txt"), "a") as f:
-        f.write(line + "\n")
-    return line
+    def all_is_told(self, scenario):
+        """Judges, and writes a row of the table in docs/fleet.md."""
+        verdict = self.judge()
+        worst = ", ".join(f"{k}: {max(v):.1f} s" for k, v in self.times.items())
+        lost = sum(len(x) for x in verdict["lost"].values())
+        line = (f"| {self.cluster.kind} | {scenario} | {verdict['events']} | {verdict['records']} | "
+                f"{lost} | {verdict['repeated']} | {worst} |")
+        print(line)
+        with open(os.path.join(house.BUILD, "fleet.txt"), "a") as f:
+            f.write(line + "\n")
+        assert verdict["unheard"] == [], self.listener.heard()[-5:]
+        assert not any(verdict["lost"].values()), verdict["lost"]

@@ -32,6 +32,19 @@ class Machine:
     def cable(self, plugged):
         ip("-n", self.net.switch, "link", "set", self.name, "up" if plugged else "down")
 
+    def wall(self, others):
+        """Nothing comes from these machines and nothing goes to them; from and to all others all
+        does. None of them: there is no wall any more."""
+        rules = "table inet wall\ndelete table inet wall\n"
+        if others:
+            them = ", ".join(m.ip for m in others)
+            rules += f"""table inet wall {{
+                chain in {{ type filter hook input priority 0; ip saddr {{ {them} }} drop; }}
+                chain out {{ type filter hook output priority 0; ip daddr {{ {them} }} drop; }}
+            }}
+            """
+        subprocess.run(self.run(["nft", "-f", "-"]), check=True, input=rules, text=True)
+
 
 class Net:
     def __init__(self):

@@ -177,15 +177,43 @@ def test_who_was_pruned_before_a_load_is_not_there(tmp_path, central):
     assert central.sql("SELECT seq FROM cursors") == str(a.people)
 
 
-def test_a_host_is_asked_by_ssh(tmp_path, central):
-    """Without a command: `ssh HOST facectl`, and ssh makes one line of the words that it is given."""
-    a = host(tmp_path, "lobby", 7)
-    for name, text in (("ssh", f'[ "$1" = lobby ] && shift && PATH="{tmp_path}/there:$PATH" exec sh -c "$*"'),
-                       ("there/facectl", f'exec {house.tool("facectl")} "$@" --db {a.database}')):
-        file = tmp_path / "bin" / name if name == "ssh" else tmp_path / name
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
-        file.chmod(0o755)
+def program(path, text):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+def real_ssh(there, tmp_path, running):
+    """A server of our own at loopback, where `there` is the PATH, and how one comes to it."""
+    sshd = "/usr/sbin/sshd"
+    if not os.path.exists(sshd):
+        pytest.skip("no sshd: apt-get install openssh-server")
+    os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
+    port = house.free_port()
+    for key in ("host", "own"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / key], check=True)
+    server, client = tmp_path / "sshd.conf", tmp_path / "ssh.conf"
+    server.write_text(f"ListenAddress 127.0.0.1:{port}\nHostKey {tmp_path}/host\nPidFile none\n"
+                      f"AuthorizedKeysFile {tmp_path}/own.pub\nStrictModes no\nUsePAM no\n"
+                      f"SetEnv PATH={there}:/usr/bin:/bin\n", encoding="utf-8")
+    client.write_text(f"Host lobby\nHostName 127.0.0.1\nPort {port}\nBatchMode yes\n"
+                      f"IdentityFile {tmp_path}/own\nUserKnownHostsFile {tmp_path}/known\n"
+                      "StrictHostKeyChecking accept-new\n", encoding="utf-8")
+    running(house.Process([sshd, "-D", "-e", "-f", server])).wait_line("Server listening")
+    return f'exec /usr/bin/ssh -F {client} "$@"'
+
+
+def fake_ssh(there, _tmp_path, _running):
+    """ssh makes one line of the words that it is given, and a shell reads it."""
+    return f'[ "$1" = lobby ] && shift && PATH="{there}:$PATH" exec sh -c "$*"'
+
+
+@pytest.mark.parametrize("ssh", [fake_ssh, real_ssh])
+def test_a_host_is_asked_by_ssh(running, tmp_path, central, ssh):
+    """Without a command: `ssh HOST facectl`."""
+    a, there = host(tmp_path, "lobby", 7), tmp_path / "there"
+    program(there / "facectl", f'exec {house.tool("facectl")} "$@" --db {a.database}')
+    program(tmp_path / "bin" / "ssh", ssh(there, tmp_path, running))
     central.env["PATH"] = f"{tmp_path}/bin:{central.env['PATH']}"
     loads = [subprocess.run(["sh", os.path.join(EXAMPLES, "faced-load"), "lobby"], env=central.env,
                             capture_output=True, text=True, timeout=60) for _ in range(2)]

@@ -8,16 +8,9 @@ import time
 import pytest
 
 import brokers
-from fleet import Host, report, wait
+from fleet import Host, wait
 
 TAKEN = r"does another client use the id 'faced-h1'"
-
-
-def all_is_told(fleet, kind, scenario):
-    verdict = fleet.judge()
-    report(kind, scenario, fleet.times, verdict)
-    assert verdict["unheard"] == [], fleet.listener.heard()[-5:]
-    assert not any(verdict["lost"].values()), verdict["lost"]
 
 
 def exported(host, after, *epoch):
@@ -46,7 +39,7 @@ def test_a_disk_goes_on_in_another_machine(fleet_of, net, tmp_path):
     rows, said = exported(new, last, "--epoch", epoch)
     assert said == "" and {r["node"] for r in rows} == {"h1"}
     assert [r["seq"] for r in rows] == list(range(last + 1, last + 1 + len(rows)))
-    all_is_told(fleet, "mosquitto", "a host's disk in another machine")
+    fleet.all_is_told("a host's disk in another machine")
 
 
 @pytest.mark.models
@@ -74,4 +67,4 @@ def test_two_hosts_with_one_name(fleet_of, net, tmp_path, kind):
     fleet.recovered(since, "renamed", [one, two], 300)
     wait(lambda: {r["node"] for r in two.rows()} == {"h1", "h4"}, "old rows with the old name, new "
          "ones with the new")
-    all_is_told(fleet, kind, "two hosts with one node")
+    fleet.all_is_told("two hosts with one node")

@@ -21,7 +21,7 @@ fuzz="clang libclang-rt-14-dev llvm-14"
 # What faced is compared with; the package would run it as a service as well.
 bench="motion"
 # Brokers and a database that the tests start themselves.
-fleet="iproute2 procps mosquitto mosquitto-clients rabbitmq-server nats-server postgresql-15"
+fleet="iproute2 nftables procps mosquitto mosquitto-clients rabbitmq-server nats-server postgresql-15"
 
 wanted=
 for group; do
