@@ -9,6 +9,7 @@
 #include "app/sandbox/ways.h"
 #include "app/session.h"
 #include "base/beat.h"
+#include "base/log.h"
 #include "base/mono.h"
 #include "base/stop.h"
 #include "flow/frame.h"
@@ -217,9 +218,10 @@ static void on_stock(void *arg, const struct session_stock *stock)
 }
 
 /* A session with who plays that; what it ended with, its sentence in e. */
-static enum source_fault hold_at(char *url, void (*plays)(void), struct err *e)
+static enum source_fault hold_at(char *url, enum pace pace, void (*plays)(void), struct err *e)
 {
-    struct conf_camera conf = {.name = "door", .url = url, .url_shown = url, .fps = 5};
+    struct conf_camera conf = {
+            .name = "door", .url = url, .url_shown = url, .fps = 5, .pace = pace};
     struct ease ease = {.share = 400, .keys = true};
     struct beat beat = {0};
     struct session_order order = {.conf = &conf,
@@ -236,7 +238,7 @@ static enum source_fault hold_at(char *url, void (*plays)(void), struct err *e)
 static enum source_fault hold(void (*plays)(void), struct err *e)
 {
     static char url[] = "rtsp://192.0.2.7/s";
-    return hold_at(url, plays, e);
+    return hold_at(url, PACE_REAL, plays, e);
 }
 
 static int begin(void **state)
@@ -316,16 +318,62 @@ static void the_process_sees_the_slot_while_it_runs(void **state)
 static void no_camera_dates_its_pictures_ahead(void **state)
 {
     (void)state;
-    static char file[] = "/videos/of-2031.mkv";
-    struct err e = {0};
+    static char file[] = "/videos/of-2031.mkv", film[] = "http://192.0.2.7/film.mp4",
+                live[] = "rtsp://192.0.2.7/s";
+    const struct {
+        char *url;
+        enum pace pace;
+        bool any;
+    } cameras[] = {{live, PACE_REAL, false}, {live, PACE_MAX, false}, {film, PACE_REAL, false},
+            {film, PACE_MAX, true}, {file, PACE_REAL, true}, {file, PACE_MAX, true}};
     date = NOW + 7200 * MONO_SECOND;
-    assert_int_equal(hold(send_pictures, &e), SOURCE_BROKEN);
-    assert_non_null(strstr(e.text, "sent a picture that cannot be"));
-    assert_int_equal(pictures, 0);
-    assert_int_equal(hold_at(file, send_pictures, &e), SOURCE_EOF);
-    assert_int_equal(pictures, 3);
-    date = 0; /* a clock that was not set when the camera connected */
+    for (size_t i = 0; i < sizeof(cameras) / sizeof(cameras[0]); i++) {
+        struct err e = {0};
+        pictures = 0;
+        int r = (int)hold_at(cameras[i].url, cameras[i].pace, send_pictures, &e);
+        assert_int_equal(r, cameras[i].any ? SOURCE_EOF : SOURCE_BROKEN);
+        assert_int_equal(pictures, cameras[i].any ? 3 : 0);
+        assert_int_equal(!strstr(e.text, "sent a picture that cannot be"), cameras[i].any);
+    }
+}
+
+/* A clock that was not set when the camera connected. */
+static void an_old_date_is_one(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    date = 0;
     assert_int_equal(hold(send_pictures, &e), SOURCE_EOF);
+    assert_int_equal(pictures, 3);
+}
+
+static void chatter(void)
+{
+    struct wire_message m = {.kind = WIRE_LOG, .log = {LEVEL_ERROR, "camera", "it is\x1b[2J over"}};
+    for (int i = 0; i < 250; i++)
+        (void)wire_send(process.socket, &m, -1, true);
+    end_well();
+}
+
+static void count_line(void *arg, enum log_level level, const char *topic, const char *line)
+{
+    int *lines = arg;
+    assert_string_equal(topic, "camera");
+    assert_true(level == LEVEL_WARN ? strstr(line, "more than 100 lines") != NULL
+                                    : strcmp(line, "it is?[2J over") == 0);
+    lines[level == LEVEL_WARN]++;
+}
+
+static void a_process_that_talks_fills_no_log(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    int lines[2] = {0};
+    log_divert(count_line, lines);
+    assert_int_equal(hold(chatter, &e), SOURCE_EOF);
+    log_divert(NULL, NULL);
+    assert_int_equal(lines[0], 100);
+    assert_int_equal(lines[1], 1);
 }
 
 int main(void)
@@ -339,6 +387,8 @@ int main(void)
             cmocka_unit_test_setup_teardown(a_stop_is_told, begin, end),
             cmocka_unit_test_setup_teardown(the_process_sees_the_slot_while_it_runs, begin, end),
             cmocka_unit_test_setup_teardown(no_camera_dates_its_pictures_ahead, begin, end),
+            cmocka_unit_test_setup_teardown(an_old_date_is_one, begin, end),
+            cmocka_unit_test_setup_teardown(a_process_that_talks_fills_no_log, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

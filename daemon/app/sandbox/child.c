@@ -148,9 +148,31 @@ static ssize_t ask_to_send(void *arg, int from, int to, const void *data, size_t
 /* ------------------------------------------------------------- giving up rights --- */
 
 /* What a graphics card's driver opens by itself when the decoder is opened; of the devices those
- * that the user may. */
-static const struct confine_path driver_paths[] = {
-        {"/dev", true}, {"/sys", false}, {"/proc/driver", false}, {"/usr", false}, {"/etc", false}};
+ * that the user may. /etc as a whole would be our own configuration too, and its secrets. */
+static const struct confine_path driver_paths[] = {{"/dev", true}, {"/sys", false},
+        {"/proc/driver", false}, {"/usr", false}, {"/etc/ld.so.cache", false},
+        {"/etc/drirc", false}, {"/etc/libva.conf", false}, {"/etc/glvnd", false},
+        {"/etc/nvidia", false}, {"/etc/vdpau_wrapper.cfg", false}, {"/etc/OpenCL", false},
+        {"/etc/vulkan", false}};
+
+/*
+ * What it says goes to the daemon by messages, checked and counted. Straight to the log or a
+ * terminal it would be neither: what a library says at its last, and whoever took it over.
+ */
+static int close_standard(void)
+{
+#ifdef __SANITIZE_ADDRESS__ /* the sanitizer has a lot to say then */
+    return 0;
+#else
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int r = null < 0 ? -errno : 0;
+    for (int fd = STDIN_FILENO; r == 0 && fd <= STDERR_FILENO; fd++)
+        r = dup2(null, fd) < 0 ? -errno : 0;
+    if (null > STDERR_FILENO)
+        close(null);
+    return r;
+#endif
+}
 
 static int confine(const struct child *c, struct err *e)
 {
@@ -167,7 +189,10 @@ static int confine(const struct child *c, struct err *e)
             .binds = c->conf.transport == TRANSPORT_UDP};
     rights.devices = rights.threads = rights.n_paths > 0;
     struct confine_layers layers = {0};
-    int r = confine_process(&rights, &layers, e);
+    int r = close_standard();
+    if (r < 0)
+        return err_set(e, r, "/dev/null: %s", err_name(r));
+    r = confine_process(&rights, &layers, e);
     struct wire_message m = {.kind = WIRE_READY};
     m.ready.seccomp = layers.seccomp;
     m.ready.landlock = layers.landlock;

@@ -52,7 +52,7 @@ struct host {
     int socket;
     pid_t pid;
     struct board *board;
-    bool dated;            /* its pictures may be of any time: a file's */
+    bool dated;            /* its pictures may be of any time: a file's, a film's by HTTP */
     int64_t heard_us;      /* when it last said something */
     int64_t leave_us;      /* by then it must have left; 0: it was not asked to */
     bool asked;            /* and knows */
@@ -160,10 +160,10 @@ static int count(struct spate *s, int64_t now_us, int64_t span_us)
 static void take_line(struct host *h, const struct wire_log *l)
 {
     int lines = count(&h->lines, mono_us(), 60 * MONO_SECOND);
-    if (lines == LINES)
+    if (lines == LINES + 1)
         log_warn("camera", "its process says more than %d lines a minute: the rest is left out",
                 LINES);
-    if (lines >= LINES)
+    if (lines > LINES)
         return;
     switch ((enum log_level)l->level) {
     case LEVEL_ERROR: log_error(l->topic, "%s", l->text); break;
@@ -279,7 +279,8 @@ static bool begin(struct host *h)
         return false;
     }
     h->socket = pair[0];
-    h->dated = origin_kind(conf->url) == ORIGIN_FILE || conf->pace == PACE_MAX;
+    enum origin_kind kind = origin_kind(conf->url);
+    h->dated = kind == ORIGIN_FILE || (kind == ORIGIN_HTTP && conf->pace == PACE_MAX);
     h->board = shelf_board(h->shelf);
     slot_mirror(h->order->slot, &h->board->face);
     show_ease(h);
