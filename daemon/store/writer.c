@@ -194,13 +194,20 @@ static int prepare(struct writer *w)
     return rc == SQLITE_OK ? upkeep_open(&w->upkeep, &parts) : rc;
 }
 
+/* An earlier state of the same database, put in its place: its next numbers were given already. */
+static bool is_behind(const struct meta *m, const struct meta *known)
+{
+    return known->epoch[0] && strcmp(m->epoch, known->epoch) == 0 &&
+           (m->next_msg < known->next_msg || m->next_seq < known->next_seq);
+}
+
 /* What is known of the file becomes what this one says. Another one than before has not heard of
  * the messages that this process handed out, and its open records are of another run. */
 static int get_to_know(struct writer *w)
 {
     struct meta m;
     int rc = meta_read(w->db, &m);
-    if (rc == SQLITE_OK && m.copied)
+    if (rc == SQLITE_OK && (m.copied || is_behind(&m, &w->meta)))
         rc = copy_begin(w->db, &m);
     bool another = rc == SQLITE_OK && w->meta.epoch[0] && strcmp(w->meta.epoch, m.epoch) != 0;
     if (another)

@@ -974,6 +974,55 @@ static void another_file_in_its_place_is_used_and_its_messages_are_sent(void **s
     end(h);
 }
 
+/* A snapshot of the disk, not one by facectl: its numbers would be given a second time, and what
+ * is acknowledged of the file before would remove what is new in this one. */
+static void an_earlier_state_of_the_file_gives_no_number_twice(void **state)
+{
+    (void)state;
+    struct house *h = begin();
+    char *earlier = strdup(kit_path(h->dir, "earlier.db"));
+    start(h);
+    put(h, EVENT_NEW, 1);
+    message_free(receive(h));
+    close_store(h);
+    kit_copy(h->path, earlier);
+
+    open_again(h);
+    start(h);
+    struct message *late[12];
+    size_t n = 0;
+    late[n++] = receive(h);
+    late[n++] = receive(h); /* new, and end by restart */
+    for (int i = 2; n < 12; i++) {
+        put(h, EVENT_NEW, i);
+        late[n++] = receive(h);
+    }
+    int64_t given = late[n - 1]->msg;
+    char *epoch = kit_text(h->path, "SELECT epoch FROM meta");
+    assert_int_equal(rename(earlier, h->path), 0);
+    put(h, EVENT_NEW, 100);
+    bool met = false;
+    struct message *fresh[3];
+    for (int i = 0; i < 3; i++) { /* what waited there, the end of its open record, the new one */
+        char id[UUID_TEXT];
+        kit_id(id, 100);
+        fresh[i] = receive(h);
+        assert_true(fresh[i]->msg <= 3 && given > 3);
+        assert_null(strstr(fresh[i]->json, epoch));
+        met |= strstr(fresh[i]->json, id) != NULL;
+    }
+    assert_true(met);
+    for (size_t i = 0; i < n; i++)
+        assert_true(queue_put(h->acks, late[i]));
+    close_store(h); /* with them */
+    assert_int_equal(kit_integer(h->path, "SELECT count(*) FROM outbox"), 3);
+    for (int i = 0; i < 3; i++)
+        message_free(fresh[i]);
+    free(epoch);
+    free(earlier);
+    end(h);
+}
+
 static void a_directory_that_goes_and_comes_costs_nothing_but_delay(void **state)
 {
     (void)state;
@@ -1046,6 +1095,7 @@ int main(void)
             cmocka_unit_test(a_removed_file_is_begun_anew),
             cmocka_unit_test(a_damaged_file_in_its_place_is_moved_aside),
             cmocka_unit_test(another_file_in_its_place_is_used_and_its_messages_are_sent),
+            cmocka_unit_test(an_earlier_state_of_the_file_gives_no_number_twice),
             cmocka_unit_test(a_directory_that_goes_and_comes_costs_nothing_but_delay),
             cmocka_unit_test(a_store_that_never_started_closes),
     };
