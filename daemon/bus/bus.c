@@ -270,10 +270,11 @@ static void complain(struct bus *b, int64_t now, const struct err *e)
     }
 }
 
-/* Which broker next, and when: the next of a round at once. */
+/* Which broker next, and when: the next of a round at once. One that takes us and none of our
+ * messages is as good as away. */
 static void look_ahead(struct bus *b, int64_t now, bool lasted, const struct err *e)
 {
-    if (!lasted && b->at + 1 < b->conf->n_brokers) {
+    if ((!lasted || e->code == -EDQUOT) && b->at + 1 < b->conf->n_brokers) {
         go_to(b, b->at + 1);
         b->until_us = now;
         return;
@@ -421,7 +422,7 @@ static void turn(struct bus *b, short revents)
     }
     if (r == 0 && now >= patience_ends(b)) {
         broker_close(broker);
-        r = err_set(&e, -ETIMEDOUT, "the broker %s has not acknowledged a message for %d s",
+        r = err_set(&e, -EDQUOT, "the broker %s has not acknowledged a message for %d s",
                 b->conf->brokers[b->at].url_shown, b->options.ack_ms / 1000);
     }
     if (r < 0)

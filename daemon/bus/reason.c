@@ -52,6 +52,19 @@ int reason_connack(
     }
 }
 
+/* Codes of DISCONNECT (MQTT 5, 3.14.2.1) that a packet of ours may have brought on: malformed,
+ * protocol error, not to be processed, bad topic, too many, too large, retain, QoS, format. */
+static bool may_be_the_packet(int reason)
+{
+    static const int codes[] = {
+            0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, REASON_TOO_LARGE, 0x99, 0x9a, 0x9b};
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (reason == codes[i])
+            return true;
+    }
+    return false;
+}
+
 int reason_disconnect(
         const struct conf_mqtt *c, const struct conf_broker *at, int reason, struct err *e)
 {
@@ -60,8 +73,9 @@ int reason_disconnect(
                 "another client took over the id '%s' at the broker %s; give each its own "
                 "mqtt.client_id, then reload",
                 c->client_id, at->url_shown);
-    return err_set(e, -ECONNRESET, "the broker %s ended the connection: %s (code %d)",
-            at->url_shown, mosquitto_reason_string(reason), reason);
+    int code = reason == REASON_QUOTA ? -EDQUOT : may_be_the_packet(reason) ? -ECONNRESET : -EAGAIN;
+    return err_set(e, code, "the broker %s ended the connection: %s (code %d)", at->url_shown,
+            mosquitto_reason_string(reason), reason);
 }
 
 const char *reason_puback(int reason)

@@ -27,7 +27,8 @@ int reason_of_return_code(int code);
 int reason_connack(
         const struct conf_mqtt *conf, const struct conf_broker *at, int reason, struct err *e);
 
-/* Why the broker ended it by a DISCONNECT: -ECONNRESET, or -EBUSY: another client took our id. */
+/* Why the broker ended it by a DISCONNECT. -ECONNRESET: it may be for what it was sent; -EAGAIN: it
+ * is for nothing that was in it; -EDQUOT: it has no room now; -EBUSY: another took our id. */
 int reason_disconnect(
         const struct conf_mqtt *conf, const struct conf_broker *at, int reason, struct err *e);
 

@@ -296,9 +296,11 @@ static bool learn_from_cut(struct sender *s, int messages, int states)
         } else {
             char topic[TOPIC_MAX + 1];
             pthread_mutex_lock(&s->lock);
-            (void)snprintf(topic, sizeof(topic), "%s",
-                    board_refused(s->board, board_any_in_flight(s->board)));
+            const char *state = board_refused(s->board, board_any_in_flight(s->board));
+            (void)snprintf(topic, sizeof(topic), "%s", state ? state : "");
             pthread_mutex_unlock(&s->lock);
+            if (!state) /* the connection broke before it was under way */
+                return false;
             state_refused(s, topic, why);
             s->board_cuts = 0;
         }

@@ -498,3 +498,28 @@ def test_a_broker_that_is_full_is_left_alone_for_a_while(fake, drive):
     d.do("stats")
     d.wait_line(r"^more .* refused=0 ")
     d.finish()
+
+
+@pytest.mark.parametrize("code", [0x89, 0x8b, 0x96, 0x97])
+def test_a_broker_that_ends_the_connection_for_itself_loses_no_message(fake, drive, code):
+    """Busy, shutting down, too many, no room: said each time it gets this one, and not about it."""
+    f = fake(*[{"v5": True, "quit": {"/door/2": code}}] * 3, {"v5": True})
+    d = drive(f.port, BUS_VERSION="5")
+    d.do("send 4")
+    d.wait_line(r"warning bus: .*(ended the connection|closed the connection)")
+    d.wait_acked(4)
+    d.do("stats")
+    d.wait_line(r"^more .* refused=0 ")
+    assert sorted({e["msg"] for e in f.events(4)}) == [2, 3, 4]
+    d.finish()
+
+
+@pytest.mark.parametrize("how", [{"v5": True, "puback": {f"/door/{n}": 0x97 for n in range(1, 5)}},
+                                 {"v5": True, "withhold": "all"}])
+def test_a_broker_that_takes_no_message_is_not_the_only_one(fake, drive, how):
+    first, second = fake(how), fake({"v5": True})
+    d = drive(first.port, BUS_VERSION="5", BUS_NEXT=second.port, BUS_ACK_MS=1500)
+    d.do("send 4")
+    d.wait_acked(4)
+    assert [e["msg"] for e in second.events(1)] == [1, 2, 3, 4]
+    d.finish()

@@ -7,7 +7,7 @@
  *     busdrive PORT [USERNAME PASSWORD]
  *
  * In the environment: BUS_HOST, BUS_KEEPALIVE, BUS_ACK_MS; BUS_NODE instead of "test"; BUS_PAD: by
- * how many bytes each message is longer.
+ * how many bytes each message is longer; BUS_NEXT: the port of a second broker.
  *
  * Commands come in lines: "send N [PER_SECOND]" (messages with rising numbers, each to the topic
  * door/NUMBER), "state TOPIC PAYLOAD", "clear TOPIC", "news TOPIC PAYLOAD", "stats", "stop".
@@ -201,11 +201,13 @@ int main(int argc, char **argv)
     const char *host = getenv("BUS_HOST") ? getenv("BUS_HOST") : "127.0.0.1";
     bool tls = getenv("BUS_CA") || getenv("BUS_TLS");
     char *url = mem_format("mqtt%s://%s:%s", tls ? "s" : "", host, argv[1]);
-    struct conf_broker at = {
-            .host = (char *)host, .port = atoi(argv[1]), .tls = tls, .url_shown = url};
+    int next = number_from("BUS_NEXT");
+    struct conf_broker at[] = {
+            {.host = (char *)host, .port = atoi(argv[1]), .tls = tls, .url_shown = url},
+            {.host = (char *)host, .port = next, .tls = tls, .url_shown = (char *)"mqtt://next"}};
     struct conf_mqtt conf = {.configured = true,
-            .n_brokers = 1,
-            .brokers = &at,
+            .n_brokers = next ? 2 : 1,
+            .brokers = at,
             .version = version_named(getenv("BUS_VERSION")),
             .ca_file = getenv("BUS_CA"),
             .cert_file = getenv("BUS_CERT"),

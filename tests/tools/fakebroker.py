@@ -15,6 +15,7 @@ for all that follow. Keys, all optional:
     mute_after after so many PUBLISH packets nothing is answered any more, not even a ping
     cut_after  after so many PUBLISH packets (and their PUBACKs) the connection is cut
     cut_topic  a PUBLISH whose topic ends with this gets no PUBACK, and the connection is cut
+    quit       {topic's end: reason code} for MQTT 5: such a PUBLISH is answered by DISCONNECT alone
     half_after after so many PUBLISH packets the first byte of a PUBACK is sent, and nothing more
     life_s     the connection is cut after so many seconds
     dark_s     after the cut nobody is let in for so long: the port is closed
@@ -200,6 +201,10 @@ class Connection:
             self.mute = True
         if topic.endswith(self.how.get("cut_topic", "\0")):
             raise Gone("cut")
+        for end, code in self.how.get("quit", {}).items():
+            if topic.endswith(end):
+                self.send(DISCONNECT, bytes([code]))
+                raise Gone("quit")
         withhold = self.how.get("withhold", [])
         if qos == 1 and withhold != "all" and self.publishes not in withhold:
             codes = [c for t, c in self.how.get("puback", {}).items() if topic.endswith(t)]
