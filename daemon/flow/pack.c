@@ -12,12 +12,18 @@ struct loan {
     void *arg;
 };
 
+/*
+ * Of those that no camera sends libswscale's ways are seldom gone: XYZ it converts by whole rows
+ * wherever its part of the picture begins, and so reads far behind the end.
+ */
 static bool is_plain(enum AVPixelFormat format)
 {
     const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(format);
-    const uint64_t not_so =
-            AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BITSTREAM;
-    return d && !(d->flags & not_so);
+    const uint64_t not_so = AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_PAL |
+                            AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_BAYER |
+                            AV_PIX_FMT_FLAG_FLOAT;
+    bool xyz = format == AV_PIX_FMT_XYZ12LE || format == AV_PIX_FMT_XYZ12BE;
+    return d && !(d->flags & not_so) && !xyz;
 }
 
 /* Where planes and rows lie; the bytes, or 0: no such picture can be there. */

@@ -199,7 +199,9 @@ static void what_is_described_must_be_possible(void **state)
             {AV_PIX_FMT_YUV420P, INT32_MAX, INT32_MAX}, {AV_PIX_FMT_YUV420P, 16384, 16384},
             {AV_PIX_FMT_RGBA64LE, 8192, 8192}, {AV_PIX_FMT_NONE, 320, 180}, {INT32_MAX, 320, 180},
             {INT32_MIN, 320, 180}, {AV_PIX_FMT_VAAPI, 320, 180}, {AV_PIX_FMT_PAL8, 320, 180},
-            {AV_PIX_FMT_MONOBLACK, 320, 180}};
+            {AV_PIX_FMT_MONOBLACK, 320, 180}, {AV_PIX_FMT_XYZ12LE, 320, 180},
+            {AV_PIX_FMT_XYZ12BE, 320, 180}, {AV_PIX_FMT_BAYER_RGGB8, 320, 180},
+            {AV_PIX_FMT_GRAYF32LE, 320, 180}};
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
         struct wire_picture lie = p;
         lie.packed.format = lies[i].format;
