@@ -27,9 +27,11 @@ static double lost_share(const struct strain_second *x)
     return x->sampled && x->lost > LOST_FEW ? (double)x->lost / (double)x->sampled : 0;
 }
 
+/* One alone among others, while the workers have time, is late by its own fault, or says so. */
 static bool many_late(const struct strain_second *x)
 {
-    return x->late > LATE_SHARE * x->cameras;
+    bool alone = x->late == 1 && x->cameras > 1 && x->busy < BUSY_GOOD;
+    return !alone && x->late > LATE_SHARE * x->cameras;
 }
 
 static void ask_less(struct strain *s, double lost, int64_t now_us)

@@ -79,6 +79,21 @@ static void bursts_are_no_overload(void **state)
     assert_true(s.share == 1 && !s.since_us);
 }
 
+/* One camera that is late, or says so, while the workers have time is nobody else's matter. */
+static void one_late_camera_slows_no_other(void **state)
+{
+    (void)state;
+    for (unsigned cameras = 1; cameras <= 5; cameras++) {
+        struct strain s;
+        strain_init(&s);
+        for (int i = 0; i < 60; i++) {
+            struct strain_second x = {.sampled = 25, .cameras = cameras, .late = 1, .busy = 0.1};
+            (void)strain_tick(&s, &x, i * MONO_SECOND);
+        }
+        assert_int_equal(s.share == 1 && !s.keys, cameras > 1);
+    }
+}
+
 /* As much as there is time for, whatever is asked for: looks are thinned, decoding goes on. */
 static void looks_are_thinned_to_what_there_is_time_for(void **state)
 {
@@ -154,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
             cmocka_unit_test(who_has_time_is_never_asked_for_less),
             cmocka_unit_test(bursts_are_no_overload),
+            cmocka_unit_test(one_late_camera_slows_no_other),
             cmocka_unit_test(looks_are_thinned_to_what_there_is_time_for),
             cmocka_unit_test(decoding_is_given_up_where_it_takes_all),
             cmocka_unit_test(a_steady_load_is_no_reason_to_go_to_and_fro),
