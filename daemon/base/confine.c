@@ -171,6 +171,13 @@ static int allow_masked(scmp_filter_ctx f, int call, unsigned arg, uint64_t mask
             f, SCMP_ACT_ALLOW, call, 1, SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, value));
 }
 
+/* By their types (Documentation/userspace-api/ioctl/ioctl-number.rst): video and media devices, DRM
+ * and its buffers and fences, nvidia. Terminals and sockets are none of them. */
+static const char *device_calls(const struct confine *c)
+{
+    return c->drivers ? "V|db>F" : c->devices ? "V" : "";
+}
+
 static int add_rules(scmp_filter_ctx f, const struct confine *c)
 {
     int r = 0;
@@ -179,8 +186,11 @@ static int add_rules(scmp_filter_ctx f, const struct confine *c)
     for (size_t i = 0; r == 0 && i < sizeof(deadly) / sizeof(deadly[0]); i++)
         r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
     uint64_t code = c->drivers ? 0 : PROT_EXEC; /* that no memory may have */
+    /* These two the limit of memory does not count. */
+    uint64_t uncounted = MAP_GROWSDOWN | (c->devices ? 0 : MAP_SHARED);
     if (r == 0)
-        r = allow_masked(f, SCMP_SYS(mmap), 2, code, 0);
+        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+                SCMP_A2(SCMP_CMP_MASKED_EQ, code, 0), SCMP_A3(SCMP_CMP_MASKED_EQ, uncounted, 0));
     if (r == 0)
         r = allow_masked(f, SCMP_SYS(mprotect), 2, code, 0);
     /* A datagram's address would be anybody's. */
@@ -189,7 +199,12 @@ static int add_rules(scmp_filter_ctx f, const struct confine *c)
     /* abort() sends it to itself. */
     if (r == 0)
         r = allow_masked(f, SCMP_SYS(tgkill), 0, UINT32_MAX, (uint64_t)getpid());
-    static const int descriptor_calls[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC};
+    /* A signal for whoever a descriptor is said to belong to. */
+    if (r == 0)
+        r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2,
+                SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, F_SETFL),
+                SCMP_A2(SCMP_CMP_MASKED_EQ, O_ASYNC, 0));
+    static const int descriptor_calls[] = {F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC};
     for (size_t i = 0; r == 0 && i < sizeof(descriptor_calls) / sizeof(descriptor_calls[0]); i++)
         r = allow_masked(f, SCMP_SYS(fcntl), 1, UINT32_MAX, (uint64_t)descriptor_calls[i]);
     if (r == 0)
@@ -199,8 +214,10 @@ static int add_rules(scmp_filter_ctx f, const struct confine *c)
         r = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (r == 0 && c->threads)
         r = allow_masked(f, SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD);
-    if (r == 0 && c->devices)
-        r = allow(f, SCMP_SYS(ioctl));
+    for (const char *type = device_calls(c); r == 0 && *type; type++)
+        r = allow_masked(f, SCMP_SYS(ioctl), 1, 0xff00, (uint64_t)(unsigned char)*type << 8);
+    if (r == 0 && c->drivers)
+        r = allow_masked(f, SCMP_SYS(ioctl), 1, 0xff00, 0); /* one of nvidia's devices */
     if (r == 0 && c->n_paths > 0)
         r = allow(f, SCMP_SYS(openat));
     if (r == 0 && c->binds)
@@ -228,7 +245,7 @@ static int enter_seccomp(const struct confine *c)
     return r < 0 ? r : 1;
 }
 
-int confine_process(const struct confine *c, struct confine_layers *ret, struct err *e)
+int confine_rights(const struct confine *c, struct confine_layers *ret, struct err *e)
 {
     int r = set_limits(c);
     if (r < 0)
@@ -239,7 +256,12 @@ int confine_process(const struct confine *c, struct confine_layers *ret, struct 
     ret->landlock = enter_landlock(c);
     if (ret->landlock < 0)
         return err_set(e, ret->landlock, "Landlock: %s", err_name(ret->landlock));
-    r = enter_seccomp(c);
+    return 0;
+}
+
+int confine_calls(const struct confine *c, struct confine_layers *ret, struct err *e)
+{
+    int r = enter_seccomp(c);
     if (r < 0)
         return err_set(e, r, "seccomp: %s", err_name(r));
     ret->seccomp = r;

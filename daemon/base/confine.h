@@ -18,8 +18,9 @@
  * Layers, each as far as the kernel has it: no_new_privs and limits, Landlock for files, TCP and
  * signals (seccomp cannot look into a path or an address), seccomp for system calls.
  *
- * Threads: it holds for the calling thread and those that it starts; on the others, which must be
- * there already and are ours, only seccomp and the limits.
+ * Threads: Landlock and the privileges are the calling thread's and of those that it starts from
+ * then on: the first step comes before there are any. Seccomp is everybody's at once, and allows no
+ * more threads: so it is the second step, with those between that are ours.
  */
 struct confine_path {
     const char *path;
@@ -29,8 +30,8 @@ struct confine_path {
 struct confine {
     size_t memory; /* bytes of data at most */
     bool threads;  /* it may start threads */
-    bool devices;  /* and talk to devices by ioctl() */
-    bool drivers;  /* and load code from the files that it may read, as a graphics card's driver */
+    bool devices;  /* and talk to cameras by ioctl(), and map their memory */
+    bool drivers;  /* and to graphics cards, and load code from the files that it may read */
     bool binds;    /* and bind sockets that it was given */
     bool sizes;    /* and ask for files' sizes, which it could then do by name as well */
     const struct confine_path *paths;
@@ -43,6 +44,7 @@ struct confine_layers {
     int landlock; /* the version that the kernel speaks; 0: none */
 };
 
-/* Negative: it does not hold, and the process must leave. A layer that the kernel does not have is
- * no failure. */
-int confine_process(const struct confine *c, struct confine_layers *ret, struct err *e);
+/* Limits, privileges, Landlock; then the system calls. Negative: it does not hold, and the process
+ * must leave. A layer that the kernel does not have is no failure. */
+int confine_rights(const struct confine *c, struct confine_layers *ret, struct err *e);
+int confine_calls(const struct confine *c, struct confine_layers *ret, struct err *e);

@@ -96,7 +96,8 @@ pid_t spawn_child(const char *camera, int socket, int shelf, struct err *e)
     uint8_t leaves = take_byte(&words);
     for (int i = 0; i < MESSAGES && words.left > 0; i++)
         speak(&words);
-    struct wire_message m = {.kind = WIRE_END, .end = {.fault = SOURCE_EOF, .text = "it is over"}};
+    struct wire_message m = {
+            .kind = WIRE_END, .end = {.fault = SOURCE_TIMEOUT, .text = "it is over"}};
     if (leaves & 1)
         (void)wire_send(own, &m, -1, false);
     /* It hears what it is told, and says nothing more. */

@@ -68,7 +68,7 @@ def test_the_unit_is_sound():
     # What is said to be enough is not more than may be used.
     needed = int(re.search(r" 160 \+ 63 \* 30 = (\d+) MB", text, re.M).group(1))
     assert needed == 160 + 63 * 30
-    assert needed * 10**6 <= int(re.search(r"^MemoryHigh=(\d+)M$", text, re.M).group(1)) << 20
+    assert needed * 10**6 <= int(re.search(r"^MemoryMax=(\d+)M$", text, re.M).group(1)) << 20
 
 
 def test_bash_completes(tmp_path):

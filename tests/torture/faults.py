@@ -137,6 +137,9 @@ def store_once(kind, at, code, out, wire=None, times=1):
         if code_1 == 0 and kept:
             problems.append(f"not freed: {kept[:5]}")
         code_2, said_2, errors_2 = run(drive + ["1"])
+        for _ in range(2):  # a stop waits for the broker for two seconds, the next start goes on
+            if wire and code_2 == 0 and ledger.rows(path, "SELECT 1 FROM outbox LIMIT 1"):
+                code_2, _, errors_2 = run(drive + ["0"])
         if code_2 != 0:
             problems.append(f"the clean run after it: exit {code_2}: {errors_2[-300:]}")
         else:

@@ -83,9 +83,11 @@ static bool say(enum wire_kind kind)
     return wire_send(process.socket, &m, -1, true) == 0;
 }
 
+static enum source_fault says_fault; /* at its end */
+
 static void end_well(void)
 {
-    struct wire_message m = {.kind = WIRE_END, .end = {.fault = SOURCE_EOF, .text = "it is over"}};
+    struct wire_message m = {.kind = WIRE_END, .end = {.fault = says_fault, .text = "it is over"}};
     (void)wire_send(process.socket, &m, -1, true);
 }
 
@@ -111,6 +113,7 @@ static void wait_for_the_stop(void)
     struct wire_message m;
     int fd;
     (void)say(WIRE_READY);
+    says_fault = SOURCE_STOPPED;
     if (wire_receive(process.socket, true, &m, &fd) == 0 && m.kind == WIRE_STOP)
         end_well();
 }
@@ -127,7 +130,7 @@ static void send_pictures(void)
     struct frame *f = frame_new(p, 1, date);
     av_frame_free(&p);
     for (int i = 0; i < 3; i++) {
-        struct wire_message m = {.kind = WIRE_PICTURE, .picture.how = GIVE_NEWEST};
+        struct wire_message m = {.kind = WIRE_PICTURE, .picture.how = GIVE_EACH};
         int place = rack_place(&process.rack, 60000);
         if (place < 0 || !rack_put(&process.rack, place, f, &m.picture))
             break;
@@ -164,9 +167,11 @@ void ways_send(struct ways *w, int from_port, int to_port, const void *data, siz
     (void)w, (void)from_port, (void)to_port, (void)data, (void)n;
 }
 
+static int64_t now_us;
+
 int64_t mono_us(void)
 {
-    return NOW;
+    return now_us;
 }
 
 int64_t mono_wall_us(void)
@@ -196,10 +201,19 @@ static void on_online(void *arg, const char *format, bool unverified)
     (void)arg, (void)format, (void)unverified;
 }
 
+static int64_t picture_us, oldest_beat_us; /* how long one takes; how old the beat ever was */
+static struct beat beat;
+static uint64_t enough;
+static bool waits;
+
 /* What the process sees of the slot is so at once. */
 static void on_picture(void *arg, struct frame *f, enum session_give how)
 {
-    (void)arg, (void)how;
+    (void)arg;
+    waits = how == GIVE_EACH;
+    now_us += picture_us;
+    int64_t age_us = now_us - atomic_load(&beat.mono_us);
+    oldest_beat_us = age_us > oldest_beat_us ? age_us : oldest_beat_us;
     const struct slot_face *seen = &process.rack.board->face;
     int mark;
     slot_put(slot, f);
@@ -212,9 +226,12 @@ static void on_picture(void *arg, struct frame *f, enum session_give how)
     pictures++;
 }
 
+static int changes; /* of trouble */
+
 static void on_stock(void *arg, const struct session_stock *stock)
 {
-    (void)arg, (void)stock;
+    (void)arg;
+    changes += (stock->trouble != NULL) != (changes % 2 == 1);
 }
 
 /* A session with who plays that; what it ended with, its sentence in e. */
@@ -223,13 +240,13 @@ static enum source_fault hold_at(char *url, enum pace pace, void (*plays)(void),
     struct conf_camera conf = {
             .name = "door", .url = url, .url_shown = url, .fps = 5, .pace = pace};
     struct ease ease = {.share = 400, .keys = true};
-    struct beat beat = {0};
     struct session_order order = {.conf = &conf,
             .face = slot_face(slot),
             .slot = slot,
             .ease = &ease,
             .halt = halt,
-            .beat = &beat};
+            .beat = &beat,
+            .enough = enough};
     const struct session_listener camera = {NULL, on_opened, on_online, on_picture, on_stock};
     process.plays = plays;
     return host_run(&order, &camera, e);
@@ -247,7 +264,11 @@ static int begin(void **state)
     halt = stop_new();
     slot = slot_new(nothing, NULL);
     pictures = 0;
-    date = NOW;
+    date = now_us = NOW;
+    says_fault = SOURCE_TIMEOUT;
+    picture_us = oldest_beat_us = 0;
+    enough = 0;
+    changes = 0;
     return 0;
 }
 
@@ -265,8 +286,72 @@ static void a_session_ends_as_its_process_says(void **state)
 {
     (void)state;
     struct err e = {0};
-    assert_int_equal(hold(end_well, &e), SOURCE_EOF);
+    assert_int_equal(hold(end_well, &e), SOURCE_TIMEOUT);
     assert_string_equal(e.text, "it is over");
+}
+
+static char live[] = "rtsp://192.0.2.7/s", film[] = "http://192.0.2.7/film.mp4",
+            file[] = "/videos/of-2031.mkv";
+
+/* An end without a fault has no back-off, and one that is believed for ever no other connection. */
+static void an_end_is_believed_where_one_may_be(void **state)
+{
+    (void)state;
+    const struct {
+        char *url;
+        enum source_fault fault;
+        uint64_t enough;
+        bool believed;
+    } ends[] = {{live, SOURCE_EOF, 0, false}, {live, SOURCE_OK, 0, false},
+            {live, SOURCE_STOPPED, 0, false}, {live, SOURCE_OK, 7, true},
+            {live, SOURCE_BROKEN, 0, true}, {film, SOURCE_EOF, 0, true},
+            {file, SOURCE_EOF, 0, true}, {file, SOURCE_STOPPED, 0, false}};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        struct err e = {0};
+        enough = ends[i].enough;
+        says_fault = ends[i].fault;
+        int r = (int)hold_at(ends[i].url, PACE_REAL, end_well, &e);
+        assert_int_equal(r, ends[i].believed ? ends[i].fault : SOURCE_BROKEN);
+        assert_int_equal(!strstr(e.text, "no honest one"), ends[i].believed);
+    }
+}
+
+static void open_with_an_end(void)
+{
+    struct wire_message m = {.kind = WIRE_OPENED};
+    (void)wire_send(process.socket, &m, -1, true);
+    end_well();
+}
+
+static void come_online_twice(void)
+{
+    struct wire_message m = {.kind = WIRE_ONLINE, .online.format = "h264 640x360"};
+    (void)wire_send(process.socket, &m, -1, true);
+    (void)wire_send(process.socket, &m, -1, true);
+    end_well();
+}
+
+static void no_live_stream_has_an_end_and_none_begins_twice(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    assert_int_equal(hold(open_with_an_end, &e), SOURCE_BROKEN);
+    assert_int_equal(hold_at(file, PACE_REAL, open_with_an_end, &e), SOURCE_TIMEOUT);
+    assert_int_equal(hold(come_online_twice, &e), SOURCE_BROKEN);
+}
+
+/* The watchdog looks at the camera's beat, and a picture may wait for a worker. */
+static void many_pictures_are_many_beats(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    picture_us = 3 * MONO_SECOND;
+    assert_int_equal(hold_at(file, PACE_MAX, send_pictures, &e), SOURCE_TIMEOUT);
+    assert_int_equal(pictures, 3);
+    assert_true(waits);
+    assert_true(oldest_beat_us <= picture_us);
+    assert_int_equal(hold_at(live, PACE_MAX, send_pictures, &e), SOURCE_TIMEOUT);
+    assert_false(waits);
 }
 
 static void who_leaves_without_a_word_has_lost_the_connection(void **state)
@@ -306,7 +391,7 @@ static void the_process_sees_the_slot_while_it_runs(void **state)
 {
     (void)state;
     struct err e = {0};
-    assert_int_equal(hold(send_pictures, &e), SOURCE_EOF);
+    assert_int_equal(hold(send_pictures, &e), SOURCE_TIMEOUT);
     assert_int_equal(pictures, 3);
     slot_need(slot, true); /* nobody else looks any more */
     int64_t frames, bytes;
@@ -318,8 +403,6 @@ static void the_process_sees_the_slot_while_it_runs(void **state)
 static void no_camera_dates_its_pictures_ahead(void **state)
 {
     (void)state;
-    static char file[] = "/videos/of-2031.mkv", film[] = "http://192.0.2.7/film.mp4",
-                live[] = "rtsp://192.0.2.7/s";
     const struct {
         char *url;
         enum pace pace;
@@ -331,7 +414,7 @@ static void no_camera_dates_its_pictures_ahead(void **state)
         struct err e = {0};
         pictures = 0;
         int r = (int)hold_at(cameras[i].url, cameras[i].pace, send_pictures, &e);
-        assert_int_equal(r, cameras[i].any ? SOURCE_EOF : SOURCE_BROKEN);
+        assert_int_equal(r, cameras[i].any ? SOURCE_TIMEOUT : SOURCE_BROKEN);
         assert_int_equal(pictures, cameras[i].any ? 3 : 0);
         assert_int_equal(!strstr(e.text, "sent a picture that cannot be"), cameras[i].any);
     }
@@ -343,8 +426,18 @@ static void an_old_date_is_one(void **state)
     (void)state;
     struct err e = {0};
     date = 0;
-    assert_int_equal(hold(send_pictures, &e), SOURCE_EOF);
+    assert_int_equal(hold(send_pictures, &e), SOURCE_TIMEOUT);
     assert_int_equal(pictures, 3);
+}
+
+static void be_in_and_out_of_trouble(void)
+{
+    struct wire_message m = {.kind = WIRE_STOCK};
+    for (int i = 0; i < 250; i++) {
+        m.stock.troubled = i % 2 == 0;
+        (void)wire_send(process.socket, &m, -1, true);
+    }
+    end_well();
 }
 
 static void chatter(void)
@@ -370,16 +463,24 @@ static void a_process_that_talks_fills_no_log(void **state)
     struct err e = {0};
     int lines[2] = {0};
     log_divert(count_line, lines);
-    assert_int_equal(hold(chatter, &e), SOURCE_EOF);
+    assert_int_equal(hold(chatter, &e), SOURCE_TIMEOUT);
     log_divert(NULL, NULL);
     assert_int_equal(lines[0], 100);
-    assert_int_equal(lines[1], 1);
+    log_divert(count_line, lines);
+    assert_int_equal(hold(be_in_and_out_of_trouble, &e), SOURCE_TIMEOUT);
+    log_divert(NULL, NULL);
+    assert_int_equal(changes, 100);
+    assert_int_equal(lines[1], 2);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
             cmocka_unit_test_setup_teardown(a_session_ends_as_its_process_says, begin, end),
+            cmocka_unit_test_setup_teardown(an_end_is_believed_where_one_may_be, begin, end),
+            cmocka_unit_test_setup_teardown(
+                    no_live_stream_has_an_end_and_none_begins_twice, begin, end),
+            cmocka_unit_test_setup_teardown(many_pictures_are_many_beats, begin, end),
             cmocka_unit_test_setup_teardown(
                     who_leaves_without_a_word_has_lost_the_connection, begin, end),
             cmocka_unit_test_setup_teardown(who_says_what_is_ours_is_ended, begin, end),

@@ -148,12 +148,16 @@ static ssize_t ask_to_send(void *arg, int from, int to, const void *data, size_t
 /* ------------------------------------------------------------- giving up rights --- */
 
 /* What a graphics card's driver opens by itself when the decoder is opened; of the devices those
- * that the user may. /etc as a whole would be our own configuration too, and its secrets. */
-static const struct confine_path driver_paths[] = {{"/dev", true}, {"/sys", false},
-        {"/proc/driver", false}, {"/usr", false}, {"/etc/ld.so.cache", false},
-        {"/etc/drirc", false}, {"/etc/libva.conf", false}, {"/etc/glvnd", false},
-        {"/etc/nvidia", false}, {"/etc/vdpau_wrapper.cfg", false}, {"/etc/OpenCL", false},
-        {"/etc/vulkan", false}};
+ * that the user may. Not more of /etc, /usr and /dev: our own configuration and its secrets are
+ * there too, and what others of our user have in shared memory. */
+static const struct confine_path driver_paths[] = {{"/dev/dri", true}, {"/dev/nvidia0", true},
+        {"/dev/nvidia1", true}, {"/dev/nvidiactl", true}, {"/dev/nvidia-uvm", true},
+        {"/dev/nvidia-modeset", true}, {"/dev/nvidia-caps", true}, {"/dev/null", true},
+        {"/dev/zero", false}, {"/dev/urandom", false}, {"/sys", false}, {"/proc/driver", false},
+        {"/usr/lib", false}, {"/usr/lib64", false}, {"/usr/share", false}, {"/lib", false},
+        {"/lib64", false}, {"/etc/ld.so.cache", false}, {"/etc/drirc", false},
+        {"/etc/libva.conf", false}, {"/etc/glvnd", false}, {"/etc/nvidia", false},
+        {"/etc/vdpau_wrapper.cfg", false}, {"/etc/OpenCL", false}, {"/etc/vulkan", false}};
 
 /*
  * What it says goes to the daemon by messages, checked and counted. Straight to the log or a
@@ -174,7 +178,7 @@ static int close_standard(void)
 #endif
 }
 
-static int confine(const struct child *c, struct err *e)
+static int confine(struct child *c, struct err *e)
 {
     const struct confine_path webcam = {origin_path(c->conf.url), true};
     bool card = c->conf.hwaccel[0] && strcmp(c->conf.hwaccel, "none") != 0;
@@ -192,13 +196,21 @@ static int confine(const struct child *c, struct err *e)
     int r = close_standard();
     if (r < 0)
         return err_set(e, r, "/dev/null: %s", err_name(r));
-    r = confine_process(&rights, &layers, e);
+    r = confine_rights(&rights, &layers, e);
+    if (r < 0)
+        return r;
+    /* Not before: whoever is in this process is in its thread as well. */
+    c->ear = ear_start(CHILD_SOCKET, c->halt, &c->beat);
+    if (!c->ear)
+        return err_set(e, -EAGAIN, "%.160s: no thread for its process", c->conf.url_shown);
+    r = confine_calls(&rights, &layers, e);
+    if (r < 0)
+        return r;
     struct wire_message m = {.kind = WIRE_READY};
     m.ready.seccomp = layers.seccomp;
     m.ready.landlock = layers.landlock;
-    if (r == 0)
-        tell(&m);
-    return r;
+    tell(&m);
+    return 0;
 }
 
 /* ------------------------------------------------------------- from start to end --- */
@@ -213,17 +225,15 @@ static void offer_to_go_first(void)
     }
 }
 
-/* A service's stop and a terminal's reach every process; when we end is the daemon's to say. */
+/* A service's stop and a terminal's reach every process, and a neighbour may send more: when we end
+ * is the daemon's to say, and our own faults'. */
 static void leave_signals_to_the_daemon(void)
 {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGABRT, SIGTRAP};
     sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGPIPE);
-    sigaddset(&set, SIGUSR1);
-    sigaddset(&set, SIGUSR2);
+    sigfillset(&set);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        sigdelset(&set, faults[i]);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -282,11 +292,8 @@ int child_main(void)
         (void)local_check_webcam(origin_path(c.conf.url), NULL); /* loads a library */
     c.halt = stop_new();
     beat_set(&c.beat, BEAT_WORKING);
-    c.ear = ear_start(CHILD_SOCKET, c.halt, &c.beat);
     enum source_fault fault = SOURCE_UNUSABLE;
-    if (!c.ear)
-        err_set(&e, -EAGAIN, "%s: no thread for its process", c.conf.url_shown);
-    else if (confine(&c, &e) == 0)
+    if (confine(&c, &e) == 0)
         fault = run(&c, enough, &e);
     if (c.stock.decoder)
         tell_stock(&c);

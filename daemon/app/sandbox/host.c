@@ -29,14 +29,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TICK_MS    500                /* the order under load is looked at so often */
-#define SILENCE_US (10 * MONO_SECOND) /* its ear says something every 2 s */
-#define HANGS_MS   25000 /* longer than its longest wait for a camera, without a sign */
-#define LEAVE_US   (2 * MONO_SECOND)
-#define ROUND      64  /* messages one after another before we look at something else */
-#define LINES      100 /* that it may say in a minute */
-#define AHEAD_US   (3600 * MONO_SECOND) /* the clock may just have been set back a little */
-#define FLOOD      20000 /* messages in a second, each a picture or less: no decoder is as fast */
+#define TICK_MS       500                /* the order under load is looked at so often */
+#define SILENCE_US    (10 * MONO_SECOND) /* its ear says something every 2 s */
+#define HANGS_MS      25000 /* longer than its longest wait for a camera, without a sign */
+#define LEAVE_US      (2 * MONO_SECOND)
+#define ROUND_US      MONO_SECOND /* so long, or so many */
+#define ROUND         64          /* messages one after another before we look at something else */
+#define LINES         100         /* that it may say in a minute */
+#define AHEAD_US      (3600 * MONO_SECOND) /* the clock may just have been set back a little */
+#define FLOOD         20000 /* messages in a second: no decoder has so many pictures */
+
+#define NO_HONEST_ONE "says what no honest one would"
 
 /* So many of something since then. */
 struct spate {
@@ -52,11 +55,13 @@ struct host {
     int socket;
     pid_t pid;
     struct board *board;
-    bool dated;            /* its pictures may be of any time: a file's, a film's by HTTP */
+    bool unpaced;          /* it may be read as fast as it goes: each picture is waited for ... */
+    bool dated;            /* ... and may be of any time: a file's, a film's by HTTP */
     int64_t heard_us;      /* when it last said something */
     int64_t leave_us;      /* by then it must have left; 0: it was not asked to */
     bool asked;            /* and knows */
     struct spate lines;    /* of its log, in a minute */
+    bool online, troubled; /* as it told */
     struct spate messages; /* in a second */
     bool over;             /* the end is known */
     enum source_fault fault;
@@ -133,20 +138,13 @@ static void take_picture(struct host *h, const struct wire_picture *p)
         give_up(h, "sent a picture that cannot be");
         return;
     }
+    /* To wait for each picture is for what is read as fast as it goes. */
+    enum session_give how = (enum session_give)p->how;
+    if (how == GIVE_EACH && !h->unpaced)
+        how = GIVE_NEWEST;
     if (f)
-        h->to->picture(h->to->arg, f, (enum session_give)p->how);
+        h->to->picture(h->to->arg, f, how);
     atomic_fetch_add(&h->board->face.seen, 1);
-}
-
-static void take_stock(struct host *h, const struct wire_stock *s)
-{
-    struct session_stock stock = {
-            .counts = s->counts,
-            .decoded = s->decoded,
-            .decoder = s->decoder,
-            .trouble = s->troubled ? s->trouble : NULL,
-    };
-    h->to->stock(h->to->arg, &stock);
 }
 
 /* One more: how many that makes within the span. */
@@ -157,13 +155,34 @@ static int count(struct spate *s, int64_t now_us, int64_t span_us)
     return ++s->n;
 }
 
-static void take_line(struct host *h, const struct wire_log *l)
+/* One more line of the log for it. */
+static bool may_speak(struct host *h)
 {
     int lines = count(&h->lines, mono_us(), 60 * MONO_SECOND);
     if (lines == LINES + 1)
         log_warn("camera", "its process says more than %d lines a minute: the rest is left out",
                 LINES);
-    if (lines > LINES)
+    return lines <= LINES;
+}
+
+static void take_stock(struct host *h, const struct wire_stock *s)
+{
+    struct session_stock stock = {
+            .counts = s->counts,
+            .decoded = s->decoded,
+            .decoder = s->decoder,
+            .trouble = s->troubled ? s->trouble : NULL,
+    };
+    /* What changes is said in the log. */
+    if (s->troubled != h->troubled && !may_speak(h))
+        return;
+    h->troubled = s->troubled;
+    h->to->stock(h->to->arg, &stock);
+}
+
+static void take_line(struct host *h, const struct wire_log *l)
+{
+    if (!may_speak(h))
         return;
     switch ((enum log_level)l->level) {
     case LEVEL_ERROR: log_error(l->topic, "%s", l->text); break;
@@ -171,6 +190,44 @@ static void take_line(struct host *h, const struct wire_log *l)
     case LEVEL_INFO: log_info(l->topic, "%s", l->text); break;
     default: log_debug(l->topic, "%s", l->text); break;
     }
+}
+
+/* Its stream may have an end? One that a camera sends now has none. */
+static bool may_end(const struct host *h)
+{
+    enum origin_kind kind = origin_kind(h->order->conf->url);
+    return kind == ORIGIN_FILE || kind == ORIGIN_HTTP;
+}
+
+static void take_opened(struct host *h, const struct session_opened *opened)
+{
+    if (!opened->live && !may_end(h))
+        give_up(h, NO_HONEST_ONE);
+    else
+        h->to->opened(h->to->arg, opened);
+}
+
+static void take_online(struct host *h, const struct wire_online *o)
+{
+    if (h->online) { /* once in a session */
+        give_up(h, NO_HONEST_ONE);
+        return;
+    }
+    h->online = true;
+    h->to->online(h->to->arg, o->format, o->unverified);
+}
+
+/* An end that is no fault has no back-off, and may be for good: only where one was to come. */
+static void take_end(struct host *h, const struct wire_end *end)
+{
+    enum source_fault fault = (enum source_fault)end->fault;
+    if ((fault == SOURCE_STOPPED && !h->leave_us) || (fault == SOURCE_EOF && !may_end(h)) ||
+            (fault == SOURCE_OK && h->order->enough == 0)) {
+        give_up(h, NO_HONEST_ONE);
+        return;
+    }
+    err_set(h->e, end->code, "%s", end->text);
+    finish(h, fault);
 }
 
 /* The kernel is the same for all. */
@@ -200,14 +257,11 @@ static void take(struct host *h, const struct wire_message *m)
             give_up(h, "hangs in one picture");
         break;
     case WIRE_LOG: take_line(h, &m->log); break;
-    case WIRE_OPENED: h->to->opened(h->to->arg, &m->opened); break;
-    case WIRE_ONLINE: h->to->online(h->to->arg, m->online.format, m->online.unverified); break;
+    case WIRE_OPENED: take_opened(h, &m->opened); break;
+    case WIRE_ONLINE: take_online(h, &m->online); break;
     case WIRE_PICTURE: take_picture(h, &m->picture); break;
     case WIRE_STOCK: take_stock(h, &m->stock); break;
-    case WIRE_END:
-        err_set(h->e, m->end.code, "%s", m->end.text);
-        finish(h, (enum source_fault)m->end.fault);
-        break;
+    case WIRE_END: take_end(h, &m->end); break;
     default: give_up(h, "says what is ours to say"); break;
     }
 }
@@ -218,9 +272,12 @@ static void listen_to(struct host *h)
     int fd;
     int r = 0;
     int n = 0;
-    while (!h->over && n++ < ROUND && (r = wire_receive(h->socket, false, &m, &fd)) == 0) {
+    int64_t until = mono_us() + ROUND_US;
+    while (!h->over && n++ < ROUND && mono_us() <= until &&
+            (r = wire_receive(h->socket, false, &m, &fd)) == 0) {
         if (fd >= 0)
-            close(fd); /* nobody asked for one */
+            close(fd);                          /* nobody asked for one */
+        beat_set(h->order->beat, BEAT_WORKING); /* a picture may wait for a worker */
         take(h, &m);
         h->heard_us = mono_us(); /* we may have been long */
         /* Who only talks would have this thread do nothing but listen. */
@@ -230,7 +287,7 @@ static void listen_to(struct host *h)
     if (h->over || r == 0 || r == -EAGAIN)
         return;
     if (r == -EPROTO) {
-        give_up(h, "says what no honest one would");
+        give_up(h, NO_HONEST_ONE);
         return;
     }
     char how[80];
@@ -280,7 +337,8 @@ static bool begin(struct host *h)
     }
     h->socket = pair[0];
     enum origin_kind kind = origin_kind(conf->url);
-    h->dated = kind == ORIGIN_FILE || (kind == ORIGIN_HTTP && conf->pace == PACE_MAX);
+    h->unpaced = may_end(h) && conf->pace == PACE_MAX;
+    h->dated = kind == ORIGIN_FILE || h->unpaced;
     h->board = shelf_board(h->shelf);
     slot_mirror(h->order->slot, &h->board->face);
     show_ease(h);
