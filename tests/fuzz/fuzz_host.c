@@ -1,4 +1,4 @@
-/* needs: app/standing app/sandbox/host app/sandbox/settings app/sandbox/shelf app/sandbox/wire source/origin flow/slot flow/pack flow/frame base/stop base/mem base/log base/redact base/mono base/url base/thread base/err base/utf8 */
+/* needs: app/standing app/sandbox/host app/sandbox/word app/sandbox/settings app/sandbox/shelf app/sandbox/wire source/origin flow/slot flow/pack flow/frame base/stop base/mem base/log base/redact base/mono base/url base/thread base/err base/utf8 */
 /*
  * A session with a camera's process that was taken over, from the daemon's side: the process is
  * played by what is fed, messages one after another and writes to the shared memory, and at the

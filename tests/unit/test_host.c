@@ -1,4 +1,4 @@
-/* needs: app/sandbox/host app/sandbox/settings app/sandbox/shelf app/sandbox/wire source/origin flow/slot flow/pack flow/frame base/stop base/mem base/log base/redact base/url base/thread base/err base/utf8 */
+/* needs: app/sandbox/host app/sandbox/word app/sandbox/settings app/sandbox/shelf app/sandbox/wire source/origin flow/slot flow/pack flow/frame base/stop base/mem base/log base/redact base/url base/thread base/err base/utf8 */
 /* The process is played by a thread of this program, its ways by nobody; the clock stands still. */
 #include "app/sandbox/host.h"
 

@@ -12,14 +12,13 @@
 #include "app/sandbox/spawn.h"
 #include "app/sandbox/ways.h"
 #include "app/sandbox/wire.h"
+#include "app/sandbox/word.h"
 #include "base/beat.h"
 #include "base/log.h"
 #include "base/mono.h"
 #include "base/stop.h"
-#include "flow/frame.h"
 #include "flow/settings.h"
 #include "flow/slot.h"
-#include "source/origin.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,23 +28,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TICK_MS       500                /* the order under load is looked at so often */
-#define SILENCE_US    (10 * MONO_SECOND) /* its ear says something every 2 s */
-#define HANGS_MS      25000 /* longer than its longest wait for a camera, without a sign */
-#define LEAVE_US      (2 * MONO_SECOND)
-#define ROUND_US      MONO_SECOND /* so long, or so many */
-#define ROUND         64          /* messages one after another before we look at something else */
-#define LINES         100         /* that it may say in a minute */
-#define AHEAD_US      (3600 * MONO_SECOND) /* the clock may just have been set back a little */
-#define FLOOD         20000 /* messages in a second: no decoder has so many pictures */
-
-#define NO_HONEST_ONE "says what no honest one would"
-
-/* So many of something since then. */
-struct spate {
-    int64_t since_us;
-    int n;
-};
+#define TICK_MS    500                /* the order under load is looked at so often */
+#define SILENCE_US (10 * MONO_SECOND) /* its ear says something every 2 s */
+#define HANGS_MS   25000 /* longer than its longest wait for a camera, without a sign */
+#define LEAVE_US   (2 * MONO_SECOND)
+#define ROUND_US   MONO_SECOND /* so long, or so many */
+#define ROUND      64          /* messages one after another before we look at something else */
+#define FLOOD      20000       /* messages in a second: no decoder has so many pictures */
 
 struct host {
     const struct session_order *order;
@@ -55,13 +44,10 @@ struct host {
     int socket;
     pid_t pid;
     struct board *board;
-    bool unpaced;          /* it may be read as fast as it goes: each picture is waited for ... */
-    bool dated;            /* ... and may be of any time: a file's, a film's by HTTP */
-    int64_t heard_us;      /* when it last said something */
-    int64_t leave_us;      /* by then it must have left; 0: it was not asked to */
-    bool asked;            /* and knows */
-    struct spate lines;    /* of its log, in a minute */
-    bool online, troubled; /* as it told */
+    int64_t heard_us; /* when it last said something */
+    int64_t leave_us; /* by then it must have left; 0: it was not asked to */
+    bool asked;       /* and knows */
+    struct word word;
     struct spate messages; /* in a second */
     bool over;             /* the end is known */
     enum source_fault fault;
@@ -121,134 +107,10 @@ static void connect_it(struct host *h, const struct wire_reach *r)
     answer(h, fd);
 }
 
-/* ------------------------------------------------------------- what it tells --- */
-
-/* Only what is read as fast as it goes is ahead of our clock. A record from the year 9999 would be
- * the latest for ever, and never too old. */
-static bool may_be_dated(const struct host *h, const struct wire_picture *p)
-{
-    return h->dated || p->packed.wall_us < mono_wall_us() + AHEAD_US;
-}
-
-static void take_picture(struct host *h, const struct wire_picture *p)
-{
-    errno = EPROTO;
-    struct frame *f = may_be_dated(h, p) ? shelf_frame(h->shelf, p) : NULL;
-    if (!f && errno == EPROTO) {
-        give_up(h, "sent a picture that cannot be");
-        return;
-    }
-    /* To wait for each picture is for what is read as fast as it goes. */
-    enum session_give how = (enum session_give)p->how;
-    if (how == GIVE_EACH && !h->unpaced)
-        how = GIVE_NEWEST;
-    if (f)
-        h->to->picture(h->to->arg, f, how);
-    atomic_fetch_add(&h->board->face.seen, 1);
-}
-
-/* One more: how many that makes within the span. */
-static int count(struct spate *s, int64_t now_us, int64_t span_us)
-{
-    if (now_us - s->since_us > span_us)
-        *s = (struct spate){.since_us = now_us};
-    return ++s->n;
-}
-
-/* One more line of the log for it. */
-static bool may_speak(struct host *h)
-{
-    int lines = count(&h->lines, mono_us(), 60 * MONO_SECOND);
-    if (lines == LINES + 1)
-        log_warn("camera", "its process says more than %d lines a minute: the rest is left out",
-                LINES);
-    return lines <= LINES;
-}
-
-static void take_stock(struct host *h, const struct wire_stock *s)
-{
-    struct session_stock stock = {
-            .counts = s->counts,
-            .decoded = s->decoded,
-            .decoder = s->decoder,
-            .trouble = s->troubled ? s->trouble : NULL,
-    };
-    /* What changes is said in the log. */
-    if (s->troubled != h->troubled && !may_speak(h))
-        return;
-    h->troubled = s->troubled;
-    h->to->stock(h->to->arg, &stock);
-}
-
-static void take_line(struct host *h, const struct wire_log *l)
-{
-    if (!may_speak(h))
-        return;
-    switch ((enum log_level)l->level) {
-    case LEVEL_ERROR: log_error(l->topic, "%s", l->text); break;
-    case LEVEL_WARN: log_warn(l->topic, "%s", l->text); break;
-    case LEVEL_INFO: log_info(l->topic, "%s", l->text); break;
-    default: log_debug(l->topic, "%s", l->text); break;
-    }
-}
-
-/* Its stream may have an end? One that a camera sends now has none. */
-static bool may_end(const struct host *h)
-{
-    enum origin_kind kind = origin_kind(h->order->conf->url);
-    return kind == ORIGIN_FILE || kind == ORIGIN_HTTP;
-}
-
-static void take_opened(struct host *h, const struct session_opened *opened)
-{
-    if (!opened->live && !may_end(h))
-        give_up(h, NO_HONEST_ONE);
-    else
-        h->to->opened(h->to->arg, opened);
-}
-
-static void take_online(struct host *h, const struct wire_online *o)
-{
-    if (h->online) { /* once in a session */
-        give_up(h, NO_HONEST_ONE);
-        return;
-    }
-    h->online = true;
-    h->to->online(h->to->arg, o->format, o->unverified);
-}
-
-/* An end that is no fault has no back-off, and may be for good: only where one was to come. */
-static void take_end(struct host *h, const struct wire_end *end)
-{
-    enum source_fault fault = (enum source_fault)end->fault;
-    if ((fault == SOURCE_STOPPED && !h->leave_us) || (fault == SOURCE_EOF && !may_end(h)) ||
-            (fault == SOURCE_OK && h->order->enough == 0)) {
-        give_up(h, NO_HONEST_ONE);
-        return;
-    }
-    err_set(h->e, end->code, "%s", end->text);
-    finish(h, fault);
-}
-
-/* The kernel is the same for all. */
-static void warn_once(const struct wire_ready *r)
-{
-    static atomic_bool warned;
-    if (!atomic_exchange(&warned, true))
-        log_warn("camera", "this kernel confines a camera's process less than it could: %s%s%s",
-                r->seccomp ? "" : "no seccomp", r->seccomp || r->landlock ? "" : ", ",
-                r->landlock ? "" : "no Landlock");
-}
-
 static void take(struct host *h, const struct wire_message *m)
 {
+    const char *lie = NULL;
     switch ((enum wire_kind)m->kind) {
-    case WIRE_READY:
-        if (!m->ready.seccomp || m->ready.landlock == 0)
-            warn_once(&m->ready);
-        log_debug("camera", "its process: seccomp %s, Landlock version %d",
-                m->ready.seccomp ? "on" : "not in this kernel", (int)m->ready.landlock);
-        break;
     case WIRE_REACH: connect_it(h, &m->reach); break;
     case WIRE_UDP: answer(h, ways_datagrams(&h->ways, m->udp.family)); break;
     case WIRE_SEND: ways_send(&h->ways, m->send.from, m->send.to, m->send.data, m->send.n); break;
@@ -256,14 +118,12 @@ static void take(struct host *h, const struct wire_message *m)
         if (m->beat.state == BEAT_WORKING && m->beat.age_ms > HANGS_MS)
             give_up(h, "hangs in one picture");
         break;
-    case WIRE_LOG: take_line(h, &m->log); break;
-    case WIRE_OPENED: take_opened(h, &m->opened); break;
-    case WIRE_ONLINE: take_online(h, &m->online); break;
-    case WIRE_PICTURE: take_picture(h, &m->picture); break;
-    case WIRE_STOCK: take_stock(h, &m->stock); break;
-    case WIRE_END: take_end(h, &m->end); break;
-    default: give_up(h, "says what is ours to say"); break;
+    default: lie = word_take(&h->word, m);
     }
+    if (lie)
+        give_up(h, lie);
+    else if (h->word.over)
+        finish(h, h->word.fault);
 }
 
 static void listen_to(struct host *h)
@@ -281,13 +141,13 @@ static void listen_to(struct host *h)
         take(h, &m);
         h->heard_us = mono_us(); /* we may have been long */
         /* Who only talks would have this thread do nothing but listen. */
-        if (count(&h->messages, h->heard_us, MONO_SECOND) > FLOOD && !h->over)
+        if (spate_count(&h->messages, h->heard_us, MONO_SECOND) > FLOOD && !h->over)
             give_up(h, "does nothing but talk");
     }
     if (h->over || r == 0 || r == -EAGAIN)
         return;
     if (r == -EPROTO) {
-        give_up(h, NO_HONEST_ONE);
+        give_up(h, WORD_NO_HONEST_ONE);
         return;
     }
     char how[80];
@@ -309,6 +169,7 @@ static void watch(struct host *h)
         int64_t now = mono_us();
         if (!h->leave_us && stop_asked(halt))
             h->leave_us = now + LEAVE_US;
+        h->word.asked_to_leave = h->leave_us != 0;
         if (h->leave_us && !h->asked)
             ask_to_leave(h);
         show_ease(h);
@@ -336,10 +197,8 @@ static bool begin(struct host *h)
         return false;
     }
     h->socket = pair[0];
-    enum origin_kind kind = origin_kind(conf->url);
-    h->unpaced = may_end(h) && conf->pace == PACE_MAX;
-    h->dated = kind == ORIGIN_FILE || h->unpaced;
     h->board = shelf_board(h->shelf);
+    word_init(&h->word, h->order, h->to, h->shelf, h->e);
     slot_mirror(h->order->slot, &h->board->face);
     show_ease(h);
     h->pid = spawn_child(conf->name, pair[1], shelf_fd(h->shelf), h->e);
