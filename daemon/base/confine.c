@@ -45,11 +45,14 @@ static int limit(int what, rlim_t value)
 
 static int set_limits(const struct confine *c)
 {
-    int r = limit(RLIMIT_CORE, 0);
-#ifndef __SANITIZE_ADDRESS__ /* the sanitizer's shadow would count, all 16 TB */
-    if (r == 0)
-        r = limit(RLIMIT_DATA, c->memory);
+#ifdef __SANITIZE_ADDRESS__ /* its shadow would count, all 16 TB */
+    const bool shadow = true;
+#else
+    const bool shadow = false;
 #endif
+    int r = limit(RLIMIT_CORE, 0);
+    if (r == 0 && !shadow)
+        r = limit(RLIMIT_DATA, c->memory);
     if (r == 0)
         r = limit(RLIMIT_NOFILE, FILES_MAX);
     return r;

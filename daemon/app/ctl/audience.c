@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define BAR_CELLS 24
+#define LABEL     (NAME_SIZE + 8) /* a key and a weekday */
 
 struct arguments {
     struct question question;
@@ -89,10 +90,10 @@ static void print_head(const struct audience *a)
     fputs("\n\n", stdout);
 }
 
-static const char *label(const struct audience *a, const struct audience_group *g, char dst[40])
+static const char *label(const struct audience *a, const struct audience_group *g, char dst[LABEL])
 {
     if (a->query.by == AUDIENCE_HOUR) {
-        (void)snprintf(dst, 40, "%02d:00", atoi(g->key));
+        (void)snprintf(dst, LABEL, "%02d:00", atoi(g->key));
         return dst;
     }
     if (a->query.by != AUDIENCE_DAY)
@@ -101,7 +102,7 @@ static const char *label(const struct audience *a, const struct audience_group *
     char day[8] = "";
     if (strptime(g->key, "%Y-%m-%d", &tm))
         (void)strftime(day, sizeof(day), "%a", &tm);
-    (void)snprintf(dst, 40, "%s %s", g->key, day);
+    (void)snprintf(dst, LABEL, "%s %s", g->key, day);
     return dst;
 }
 
@@ -112,7 +113,7 @@ static void print_groups(const struct audience *a)
             first[a->query.by], ">CAME", ">BEFORE", ">STAYED", ">MALE", ">FEMALE", ""};
     struct table *t = table_new(titles, sizeof(titles) / sizeof(titles[0]));
     int64_t most = 0;
-    char text[40], cells[BAR_CELLS * 4];
+    char text[LABEL], cells[BAR_CELLS * 4];
     for (int i = 0; i < a->n; i++)
         most = a->groups[i].count.people > most ? a->groups[i].count.people : most;
     for (int i = 0; i < a->n; i++) {
